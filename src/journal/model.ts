@@ -102,7 +102,7 @@ export type CommitOutcome =
 
 /** An event with its place in a chain. */
 export interface ChainedEvent {
-  /** `<start id>/<lane>`, unique per process start and lane; a new one after every failed flush (rule 8). */
+  /** `<start id>-<lane>`, or `<start id>.<n>-<lane>` for the n-th chain after a failed flush (rule 8). */
   readonly chain: string;
   /** 0, 1, 2 … within the chain. */
   readonly number: number;
@@ -115,12 +115,31 @@ export interface ChainedEvent {
   readonly hash: string;
 }
 
-/** A signed statement of how far every known chain had come. */
+/** `metadata.uid` of an event: its place in a chain, safe in a URL. */
+export function eventUid(chain: string, number: number): string {
+  return `${chain}-${number}`;
+}
+
+/** The place a `metadata.uid` names; `undefined` for text that is none. */
+export function parseEventUid(uid: string): { readonly chain: string; readonly number: number } | undefined {
+  const match = /^([0-9a-z.]{1,64}-(?:token|management))-(0|[1-9]\d{0,14})$/.exec(uid);
+  if (match === null) return undefined;
+  return { chain: match[1] as string, number: Number(match[2]) };
+}
+
+/** The last record of a chain that the store acknowledged. */
+export interface Head {
+  readonly chain: string;
+  readonly number: number;
+  readonly hash: string;
+}
+
+/** A signed statement of how far the chains had come. */
 export interface Checkpoint {
   /** 1, 2, 3 … over the life of the store. */
   readonly number: number;
   readonly timeMs: number;
-  /** JSON text that is signed: number, time, hash of the previous checkpoint, heads of all chains, key id. */
+  /** JSON text that is signed (checkpoint-body.ts): number, time, hash of the previous one, moved heads, key id. */
   readonly body: string;
   /** Ed25519 signature over `body`, base64url. */
   readonly signature: string;

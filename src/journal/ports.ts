@@ -25,12 +25,20 @@ export type ManagementResult =
   | { readonly state: 'lost'; readonly winner: ClaimRecord };
 
 export interface JournalStore {
-  /** Durable when it resolves. Resolves with the record that won for each claim that was lost. */
+  /**
+   * Durable when it resolves. Resolves with the record that won, by claim id, for each claim that was lost. Claims are
+   * insert-only: those a lost unit did win stay taken, and an expired one stays taken until it is purged.
+   */
   flushTokens(batch: TokenBatch): Promise<ReadonlyMap<string, ClaimRecord>>;
-  /** One transaction: claims, changes, epoch + 1, events. Throws `Conflict` when a version or unique key is lost. */
+  /**
+   * One transaction: claims, changes, epoch + 1, events. Throws `Conflict` when a version or unique key is lost.
+   * An id lives once: inserting one that exists or existed is a conflict on its version. Changes apply in order, so
+   * that a unique key given up by one can be taken by a later one.
+   */
   commitManagement(unit: ManagementUnit): Promise<ManagementResult>;
+  /** Throws `Conflict` when the number is taken: another process was faster. */
   appendCheckpoint(checkpoint: Checkpoint): Promise<void>;
-  /** Forgets claims that expired before the given time. */
+  /** Forgets some of the claims that expired before the given time; zero means that none is left. */
   purgeClaims(expiredBeforeMs: number): Promise<number>;
 }
 
@@ -50,12 +58,20 @@ export interface EventQuery extends PageRequest {
 }
 
 export interface EventSource {
-  /** In the order in which the store accepted them. `PageRequest.after` is an opaque cursor of this port. */
+  /**
+   * Ordered by time, records of one chain by number (the writer's time never runs backwards within a chain).
+   * `PageRequest.after` is an opaque cursor of this port; `invalid_argument` when it is something else.
+   */
   page(query: EventQuery): Promise<Page<ChainedEvent>>;
   /** The event with this `metadata.uid`. */
   byUid(uid: string): Promise<ChainedEvent | undefined>;
   byRequest(requestId: string): Promise<readonly ChainedEvent[]>;
-  checkpoints(request: PageRequest): Promise<Page<Checkpoint>>;
+  /** By number. */
+  checkpoints(query: CheckpointQuery): Promise<Page<Checkpoint>>;
+}
+
+export interface CheckpointQuery extends PageRequest {
+  readonly direction: 'asc' | 'desc';
 }
 
 /** Signs checkpoints; implemented by `keys/` with a key of its own. */

@@ -13,7 +13,11 @@ export interface CatalogueEntry {
   readonly sentence: string;
 }
 
-const refused = (sentence: string): CatalogueEntry => ({ status: 400, oauth: 'refused', sentence });
+const refused = (sentence: string): CatalogueEntry & { readonly oauth: string } => ({
+  status: 400,
+  oauth: 'refused',
+  sentence,
+});
 const rest = (status: number, rpc: number, sentence: string): CatalogueEntry => ({ status, rpc, sentence });
 
 export const catalogue = {

@@ -9,6 +9,7 @@ export type CompileCode =
   | 'E_OP'
   | 'E_FUNC'
   | 'E_MACRO_DEPTH'
+  | 'E_MACRO_SIZE'
   | 'E_CONCAT_IN_MACRO'
   | 'E_REGEX_DYNAMIC'
   | 'E_REGEX_SYNTAX'
@@ -61,12 +62,14 @@ export type Decision =
       readonly range?: Range;
     };
 
+/** A claim that a leaf reads, by its path (`claims.a["b"]`; without `claims.` for callers). */
+export type ClaimUse =
+  | { readonly claim: string; readonly value: unknown }
+  | { readonly claim: string; readonly missing: true };
+
 /** One failed sub-condition as the caller may see it: its own values, no constant of the expression (policy.md §7.3). */
 export interface FailedLeaf {
-  readonly claims: readonly (
-    | { readonly claim: string; readonly value: unknown }
-    | { readonly claim: string; readonly missing: true }
-  )[];
+  readonly claims: readonly ClaimUse[];
   readonly test:
     | 'equals'
     | 'one_of'
@@ -78,6 +81,7 @@ export interface FailedLeaf {
     | 'compare'
     | 'list'
     | 'other';
+  /** The test must not hold. */
   readonly negated: boolean;
 }
 
@@ -87,12 +91,12 @@ export interface BlamedLeaf {
   readonly range: Range;
   readonly want: boolean;
   readonly got: 'true' | 'false' | 'error';
-  readonly uses: readonly (
-    | { readonly claim: string; readonly value: unknown }
-    | { readonly claim: string; readonly missing: true }
-  )[];
+  readonly uses: readonly ClaimUse[];
   /** Stable cause word when `got` is `error`. */
   readonly err: string | null;
+  /** What callers are told of the kind of test. */
+  readonly test: FailedLeaf['test'];
+  readonly negated: boolean;
   /** Per-item results of a macro leaf, first 20 items, and the total. */
   readonly items?: { readonly total: number; readonly results: readonly ('true' | 'false' | 'error')[] };
 }
