@@ -1,6 +1,12 @@
 /** The one table of who may do what (contract §7.5). Nothing else in the product maps roles to permissions. */
 
-const signedIn = ['principals.read', 'providers.read', 'roles.read', 'users.read', 'conditions.test'] as const;
+const signedIn = [
+  'principals.read',
+  'providers.read',
+  'roles.read',
+  'users.read',
+  'conditions.test',
+] as const;
 
 const inspect = ['credentials.read', 'trusts.read', 'owners.read', 'denials.read'] as const;
 

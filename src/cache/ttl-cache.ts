@@ -13,15 +13,18 @@ export interface TtlCache<Value> {
 export function createTtlCache<Value>(options: { readonly ttlSeconds: number }): TtlCache<Value> {
   const cache = new NodeCache({ stdTTL: options.ttlSeconds, useClones: false, checkperiod: 0 });
   return {
-    get: (key) => cache.get<Value>(key),
+    get: (key) => cache.get<Value>(nameOf(key)),
     set: (key, value) => {
-      cache.set(key, value);
+      cache.set(nameOf(key), value);
     },
     delete: (key) => {
-      cache.del(key);
+      cache.del(nameOf(key));
     },
   };
 }
+
+/** node-cache keeps its entries in a plain object: no key may be the name of something inherited. */
+const nameOf = (key: string): string => `:${key}`;
 
 /** For keys that strangers choose: the least recently used entry leaves when the cache is full. */
 export function createBoundedCache<Value extends NonNullable<unknown>>(options: {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { createRecordMap, type RecordMap } from '../journal/snapshot.ts';
+import type { UserId } from '../kernel/ids.ts';
 import type { Person } from './model.ts';
 
 /** Hot state of the directory: the people. */
@@ -7,7 +8,7 @@ export type PeopleSnapshot = RecordMap<Person>;
 
 /** Strict: a document with members this version does not know may carry a restriction it would ignore. */
 const personDocument = z.strictObject({
-  id: z.string(),
+  id: z.custom<UserId>((value) => typeof value === 'string'),
   displayName: z.string(),
   email: z.string(),
   status: z.enum(['ENABLED', 'DISABLED']),
@@ -17,5 +18,5 @@ const personDocument = z.strictObject({
 });
 
 export function createPeopleSnapshot(): PeopleSnapshot {
-  return createRecordMap({ kind: 'person', parse: (body) => personDocument.parse(body) as Person });
+  return createRecordMap({ kind: 'person', parse: (body) => personDocument.parse(body) });
 }

@@ -53,14 +53,24 @@ export function createFetch(options: FetchOptions): Fetch {
       connect: { lookup: guardedLookup(url, isAllowed, resolve) },
       maxResponseSize: maxBodyBytes,
     });
+    // Not an abort signal: the client heeds that only once it is connected.
+    const timer = setTimeout(
+      () => end(client, new EgressFailed(`no complete answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     try {
-      return await get(client, url, AbortSignal.timeout(timeoutMs));
+      return await get(client, url);
     } catch (error) {
-      throw translate(error, timeoutMs);
+      throw translate(error);
     } finally {
-      client.destroy().catch(() => undefined);
+      clearTimeout(timer);
+      end(client, null);
     }
   };
+}
+
+function end(client: Client, reason: EgressFailed | null): void {
+  client.destroy(reason).catch(() => undefined);
 }
 
 const refusedAddress = (url: URL): EgressRefused =>
@@ -90,12 +100,11 @@ function guardedLookup(url: URL, isAllowed: AddressRule, resolve: Resolve): Look
   };
 }
 
-async function get(client: Client, url: URL, signal: AbortSignal): Promise<Fetched> {
+async function get(client: Client, url: URL): Promise<Fetched> {
   const answer = await client.request({
     method: 'GET',
     path: `${url.pathname}${url.search}`,
     headers: { accept: 'application/json', 'accept-encoding': 'identity' },
-    signal,
   });
   const fault = answerFault(answer);
   if (fault !== undefined) throw new EgressFailed(fault);
@@ -115,12 +124,9 @@ function headerOf(answer: Dispatcher.ResponseData, name: string): string {
 }
 
 /** Messages reach the person who registers an issuer: they name the kind of failure, nothing of the network behind. */
-function translate(error: unknown, timeoutMs: number): Error {
+function translate(error: unknown): Error {
   if (error instanceof EgressRefused || error instanceof EgressFailed) return error;
   if (!(error instanceof Error)) return new EgressFailed('the request failed');
-  if (error.name === 'TimeoutError') {
-    return new EgressFailed(`no complete answer within ${timeoutMs} ms`, { cause: error });
-  }
   const code = 'code' in error ? String(error.code) : '';
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
     return new EgressFailed(`the answer is larger than ${maxBodyBytes} bytes`, { cause: error });

@@ -107,7 +107,7 @@ export function createKeyRefresh(deps: KeyRefreshDeps): KeyRefresh {
   };
 
   const conclude = (issuer: Issuer, result: LintedKeySet): void => {
-    metrics.count('jwks_refreshes_total', { outcome: result.ok ? 'ok' : 'failed' });
+    metrics.count('postern_jwks_refreshes_total', { outcome: result.ok ? 'ok' : 'failed' });
     if (result.ok) install(issuer, createKeySet(result.keys, clock.monotonicMs()));
     else fail(issuer, result);
     plan(issuer);
@@ -136,7 +136,7 @@ export function createKeyRefresh(deps: KeyRefreshDeps): KeyRefresh {
   /** Whoever read the published private key can sign, and the cached set may hold its other half. */
   const revoke = (issuer: Issuer): void => {
     keySets.delete(issuer.cacheKey);
-    metrics.count('jwks_private_key_leaks_total');
+    metrics.count('postern_jwks_private_key_leaks_total');
     logger.error({ providerId: issuer.source.id }, 'issuer publishes a private key: its tokens are refused');
   };
 
@@ -153,7 +153,7 @@ export function createKeyRefresh(deps: KeyRefreshDeps): KeyRefresh {
 
   const reportAge = (): void => {
     const ages = [...issuers.values()].map((issuer) => liveSet(issuer)).map((set) => (set ? ageMs(set) : 0));
-    metrics.gauge('jwks_age_seconds', Math.max(0, ...ages) / seconds);
+    metrics.gauge('postern_jwks_age_seconds', Math.max(0, ...ages) / seconds);
   };
 
   /** Plans the next refresh of an issuer whose keys are in use; one without keys waits until it is asked for. */

@@ -38,7 +38,8 @@ export interface Edit<Members> {
 
 type NameOf<Members> = keyof Members & string;
 
-const camelCase = (path: string): string => path.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+const camelCase = (path: string): string =>
+  path.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 function selectedNames<Members>(
   update: Update<Members>,
@@ -83,11 +84,11 @@ export function editMembers<Members extends object>(
 ): Edit<Members> {
   const names = Object.keys(rules) as NameOf<Members>[];
   const selected = selectedNames(update, rules, names);
-  const valueOf = (name: NameOf<Members>): unknown => {
+  const decided = (name: NameOf<Members>): unknown => {
     if (!selected.has(name)) return current[name];
     return isPresent(update.changes, name) ? update.changes[name] : cleared(rules[name]);
   };
-  const next = Object.fromEntries(names.map((name) => [name, valueOf(name)])) as Members;
+  const next = Object.fromEntries(names.map((name) => [name, decided(name)])) as Members;
   const changed = new Set(names.filter((name) => !isDeepStrictEqual(current[name], next[name])));
   return { next, changed, record: describe(current, next, rules, changed) };
 }

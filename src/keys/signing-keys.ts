@@ -99,13 +99,11 @@ export function createSigningKeys(deps: KeyDeps): SigningKeys {
     return key;
   };
 
-  const publicKeyOf = (kid: string, purpose: KeyPurpose): KeyObject | undefined => {
-    const record = snapshot.get(kid)?.value;
-    if (record === undefined || record.purpose !== purpose) return undefined;
+  const published = (kid: string): KeyObject | undefined => {
     const known = publicKeys.get(kid);
     if (known !== undefined) return known;
-    const key = publicKeyFromText(record.publicKey);
-    publicKeys.set(kid, key);
+    const key = publicKeyOf(snapshot, kid, 'token');
+    if (key !== undefined) publicKeys.set(kid, key);
     return key;
   };
 
@@ -119,7 +117,7 @@ export function createSigningKeys(deps: KeyDeps): SigningKeys {
   return {
     open,
     current: () => openCurrent('token'),
-    published: (kid) => publicKeyOf(kid, 'token'),
+    published,
     jwks: () => ({
       keys: [...snapshot.values()]
         .filter(({ value }) => value.purpose === 'token')
@@ -136,6 +134,16 @@ export function createSigningKeys(deps: KeyDeps): SigningKeys {
       const key = openCurrent('audit');
       return { keyId: key.kid, sign: (body) => key.sign(Buffer.from(body)).toString('base64url') };
     },
-    auditKey: (kid) => publicKeyOf(kid, 'audit'),
+    auditKey: (kid) => auditPublicKey(snapshot, kid),
   };
+}
+
+function publicKeyOf(snapshot: KeySnapshot, kid: string, purpose: KeyPurpose): KeyObject | undefined {
+  const record = snapshot.get(kid)?.value;
+  return record?.purpose === purpose ? publicKeyFromText(record.publicKey) : undefined;
+}
+
+/** The public key of an audit key in a store that nobody has opened the private keys of. */
+export function auditPublicKey(snapshot: KeySnapshot, kid: string): KeyObject | undefined {
+  return publicKeyOf(snapshot, kid, 'audit');
 }

@@ -66,7 +66,6 @@ export function ownFunctions(deps: {
   readonly engineDuration: (text: string) => unknown;
   readonly urlOf: (parts: UrlParts) => unknown;
 }): Readonly<Record<string, Handler>> {
-  const size = { text: codePoints, list: (list: unknown[]) => BigInt(list.length), map: sizeOfMap };
   return {
     'string.re2m(string): bool': matches,
     'string.asciiLower(): string': (text: string) => asciiCase(text, /[A-Z]+/g, (run) => run.toLowerCase()),
@@ -74,12 +73,12 @@ export function ownFunctions(deps: {
     'string.textContains(string): bool': (text: string, part: string) =>
       spendSearch(text, part).includes(part),
     'string.textSplit(string): list<string>': split,
-    'sizeOf(string): int': size.text,
-    'sizeOf(list): int': size.list,
-    'sizeOf(map): int': size.map,
-    'string.sizeOf(): int': size.text,
-    'list.sizeOf(): int': size.list,
-    'map.sizeOf(): int': size.map,
+    'sizeOf(string): int': sizeOfText,
+    'sizeOf(list): int': sizeOfList,
+    'sizeOf(map): int': sizeOfMap,
+    'string.sizeOf(): int': sizeOfText,
+    'list.sizeOf(): int': sizeOfList,
+    'map.sizeOf(): int': sizeOfMap,
     'intOf(int): int': (value: bigint) => value,
     'intOf(double): int': intOfNumber,
     'intOf(string): int': intOfText,
@@ -112,10 +111,15 @@ function split(text: string, separator: string): string[] {
   return parts;
 }
 
-function codePoints(text: string): bigint {
+/** In code points. */
+function sizeOfText(text: string): bigint {
   let count = 0;
   for (const _ of spendText(text)) count += 1;
   return BigInt(count);
+}
+
+function sizeOfList(list: readonly unknown[]): bigint {
+  return BigInt(list.length);
 }
 
 function sizeOfMap(map: ReadonlyMap<string, unknown>): bigint {

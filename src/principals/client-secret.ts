@@ -1,6 +1,7 @@
-import { createPrivateKey, createPublicKey, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { RandomBytes } from '../kernel/ports.ts';
 import { Secret } from '../kernel/secret.ts';
+import { privateKeyFromSeed, publicKeyText } from '../keys/ed25519.ts';
 
 /**
  * Client secrets (contract §2.2): `secret-token:<label>:v1:<base64url of an Ed25519 private JWK>`. Postern keeps the public
@@ -14,15 +15,9 @@ export interface NewClientSecret {
 
 /** Honest secrets have 190 characters; clients may add `kid`, `use` and `alg`. */
 const maxSecretLength = 1_024;
-/** DER of a PKCS #8 Ed25519 key up to the seed (RFC 8410 §7). */
-const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 const keyLengthBytes = 32;
 
-function derivePublicKey(seed: Buffer): string {
-  const key = Buffer.concat([pkcs8Prefix, seed]);
-  const privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
-  return String(createPublicKey(privateKey).export({ format: 'jwk' })['x']);
-}
+const derivePublicKey = (seed: Buffer): string => publicKeyText(privateKeyFromSeed(seed));
 
 /** @param label Second part of the secret; scanners know it by this. Must not contain `:`. */
 export function createClientSecret(random: RandomBytes, label: string): NewClientSecret {

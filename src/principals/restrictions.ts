@@ -1,5 +1,5 @@
 import { invalidArgument } from '../kernel/errors.ts';
-import { compileSources } from '../policy/source-ip.ts';
+import { compileSources, type Sources } from '../policy/source-ip.ts';
 
 /** What narrows a credential, trust or personal client: roles, addresses, life (contract §7.1, §7.4). */
 export interface Restrictions {
@@ -16,9 +16,13 @@ const maxLifetimeMs = 180 * dayMs;
  * The privilege ceiling: without repeats, ≤ 32, and each role must be held at the time of writing, so that an assignment
  * made later cannot be reserved in advance. 400 code 3.
  */
-export function checkScope(scopedRoleIds: readonly string[], heldRoleIds: readonly string[]): readonly string[] {
+export function checkScope(
+  scopedRoleIds: readonly string[],
+  heldRoleIds: readonly string[],
+): readonly string[] {
   const unique = [...new Set(scopedRoleIds)];
-  if (unique.length > maxEntries) throw invalidArgument('scopedRoleIds', `must have at most ${maxEntries} entries`);
+  if (unique.length > maxEntries)
+    throw invalidArgument('scopedRoleIds', `must have at most ${maxEntries} entries`);
   if (!unique.every((id) => heldRoleIds.includes(id))) {
     throw invalidArgument('scopedRoleIds', 'must be a subset of the roles that are held');
   }
@@ -27,7 +31,8 @@ export function checkScope(scopedRoleIds: readonly string[], heldRoleIds: readon
 
 /** The ranges in canonical form, a bare address as /32 or /128; ≤ 32, each problem named. 400 code 3. */
 export function checkSourceCidrs(cidrs: readonly string[]): readonly string[] {
-  if (cidrs.length > maxEntries) throw invalidArgument('allowSourceCidrs', `must have at most ${maxEntries} entries`);
+  if (cidrs.length > maxEntries)
+    throw invalidArgument('allowSourceCidrs', `must have at most ${maxEntries} entries`);
   const compiled = compileSources(cidrs);
   if (compiled.ok) return [...new Set(compiled.sources.cidrs)];
   const problems = compiled.problems.map(({ value, why }) => `"${value}": ${why}`);
@@ -67,10 +72,8 @@ export function expiryOf(nowMs: number, lifetimeSeconds: number | undefined): nu
   return nowMs + lifetimeMs;
 }
 
-export type AddressRule = (address: string) => boolean;
-
-/** A stored allowlist as a test of addresses; one that cannot be read any more denies all (threat N3). */
-export function compileAllowlist(cidrs: readonly string[]): AddressRule {
+/** A stored allowlist, compiled; one that cannot be read any more denies all (threat N3). */
+export function compileAllowlist(cidrs: readonly string[]): Pick<Sources, 'allows'> {
   const compiled = compileSources(cidrs);
-  return compiled.ok ? compiled.sources.allows : () => false;
+  return compiled.ok ? compiled.sources : { allows: () => false };
 }

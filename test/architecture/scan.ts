@@ -36,11 +36,15 @@ function children(node: Fields): readonly (Node & Fields)[] {
     .filter(isNode);
 }
 
+/** Wrappers that change the type of an expression, not its value. */
+const wrappers =
+  /^(?:ChainExpression|ParenthesizedExpression|TS(?:As|NonNull|Satisfies|Instantiation)Expression|TSTypeAssertion)$/;
+
 /** `a.b.c` for a chain of plain members, `a['b']` included; `globalThis.` is left out. */
 function dotted(node: unknown): string | undefined {
   if (!isNode(node)) return undefined;
   if (node.type === 'Identifier') return node.name;
-  if (node.type === 'ChainExpression') return dotted(node.expression);
+  if (wrappers.test(node.type)) return dotted((node as Fields)['expression']);
   if (node.type !== 'MemberExpression') return undefined;
   const { object, property, computed } = node;
   const name = computed
@@ -53,7 +57,7 @@ function dotted(node: unknown): string | undefined {
   return owner === 'globalThis' || owner === 'global' ? name : `${owner}.${name}`;
 }
 
-/** Names that the file itself binds: parameters, variables, functions, imports. They shadow globals of that name. */
+/** Names that the file itself binds: parameters, variables, functions, imports. In the whole file they count as its own. */
 function boundNames(node: Node & Fields, names: Set<string>): void {
   const bind = (pattern: unknown): void => {
     if (!isNode(pattern)) return;
@@ -83,7 +87,8 @@ function isPlainUse(node: Node & Fields, parent: Node & Fields): boolean {
   if (node.type !== 'Identifier') return false;
   if (parent.type === 'MemberExpression') return parent.object === node || parent.computed;
   if (parent.type === 'Property') return parent.value === node;
-  return !parent.type.startsWith('TS') && !('key' in parent && parent.key === node);
+  if (parent.type.startsWith('TS')) return wrappers.test(parent.type);
+  return !('key' in parent && parent.key === node);
 }
 
 /** `const { env } = process` → `process.env`. */

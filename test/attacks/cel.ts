@@ -18,7 +18,7 @@ const numbers = (count: number): number[] => Array.from({ length: count }, (_, i
 const everything = {
   sub: 'repo:acme/infra:ref:refs/heads/main',
   groups: ['dev', 'ops'],
-  numbers: numbers(200),
+  numbers: numbers(120),
   text: 'a'.repeat(2_000),
   long: 'a'.repeat(14_000),
 };

@@ -103,7 +103,7 @@ describe('federation/discovery', () => {
       ['https://exam ple.com', /URL/],
       [' https://example.com', /https/],
       ['https://example.com ', /normal form/],
-      ['https://example.com\u0000', /URL/],
+      ['https://example.com\u0000', /normal form/],
       ['https://ex\u00e4mple.com', /normal form/],
       ['https://e\u24cdample.com', /normal form/],
       ['https://\u0435xample.com', /normal form/],

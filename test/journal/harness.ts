@@ -19,8 +19,9 @@ import {
 } from '../fakes.ts';
 
 /**
- * `fail`: refused. `hang`: never settles. `slow`: waits for `release`, then goes on to the store. Of writes only:
- * `land`: written, but the answer is an error; `land-hang`: written, never settles.
+ * `fail`: refused. `hang`: never settles. `slow`: a write waits for `release` and then goes on to the store; a read has
+ * its answer and waits with it. Of writes only: `land`: written, but the answer is an error; `land-hang`: written, never
+ * settles.
  */
 export type Fault = 'none' | 'fail' | 'land' | 'hang' | 'land-hang' | 'slow';
 
@@ -32,10 +33,12 @@ export interface FaultyStore extends Store {
   readonly calls: { flushes: number; commits: number; deepest: number };
 }
 
-export function createFaultyStore(store: Store): FaultyStore {
+function createFaultyStore(store: Store): FaultyStore {
   let held: (() => void)[] = [];
   let depth = 0;
   const calls = { flushes: 0, commits: 0, deepest: 0 };
+
+  const hold = (): Promise<void> => new Promise((resolve) => held.push(resolve));
 
   const through = async <T>(call: () => Promise<T>): Promise<T> => {
     depth += 1;
@@ -44,7 +47,7 @@ export function createFaultyStore(store: Store): FaultyStore {
       const { fault } = faulty;
       if (fault === 'fail') throw new Error('the store is broken');
       if (fault === 'hang') return await new Promise<T>(() => {});
-      if (fault === 'slow') await new Promise<void>((resolve) => held.push(resolve));
+      if (fault === 'slow') await hold();
       const result = await call();
       if (fault === 'land') throw new Error('the answer was lost');
       if (fault === 'land-hang') return await new Promise<T>(() => {});
@@ -76,6 +79,7 @@ export function createFaultyStore(store: Store): FaultyStore {
     records: {
       changedSince: (epoch) => {
         const read = () => store.records.changedSince(epoch);
+        if (faulty.fault === 'slow') return read().then((answer) => hold().then(() => answer));
         return faulty.fault.startsWith('land') ? read() : through(read);
       },
     },

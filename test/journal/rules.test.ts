@@ -166,6 +166,20 @@ describe('journal', () => {
       expect(await endings([h.journal.commit(tokenUnit({}, [twice, twice]))])).to.deep.equal(['committed']);
     });
 
+    it('names the record a unit lost to, not the one it won itself in the same batch', async () => {
+      const [a, b] = [
+        { id: 'jti:a', expiresAtMs },
+        { id: 'jti:b', expiresAtMs, note: 'first' },
+      ];
+      await h.journal.commit(tokenUnit({}, [b]));
+      const [both, rival] = await Promise.all([
+        h.journal.commit(tokenUnit({}, [a, { id: b.id, expiresAtMs }])),
+        h.journal.commit(tokenUnit({}, [a])),
+      ]);
+      expect(both).to.have.nested.property('winner.note', 'first');
+      expect(rival).to.have.nested.property('winner.id', 'jti:a');
+    });
+
     it('lets the caller of a lost unit commit its refusal', async () => {
       const claim = { id: 'jti:a', expiresAtMs };
       await h.journal.commit(tokenUnit({}, [claim]));
@@ -433,6 +447,18 @@ describe('journal', () => {
       h.store.fault = 'none';
       await h.scheduler.advance(1_000);
       expect(h.journal.isConfirmed()).to.equal(true);
+    });
+
+    it('is confirmed from the question on, not from a late answer', async () => {
+      h.store.fault = 'slow';
+      await h.scheduler.advance(1_000);
+      await h.scheduler.advance(1_900);
+      h.store.fault = 'fail';
+      h.store.release();
+      await h.scheduler.advance(58_099);
+      expect(h.journal.isConfirmed()).to.equal(true);
+      await h.scheduler.advance(1);
+      expect(h.journal.isConfirmed()).to.equal(false);
     });
 
     it('is not confirmed by a store that hangs, and recovers when it answers', async () => {

@@ -234,6 +234,7 @@ const denied: readonly (readonly [code: string, cause: string | undefined, text:
   ['CONDITION_ERROR', 'numeric_overflow', 'int("9223372036854775808") > 0'],
   ['CONDITION_ERROR', 'numeric_overflow', 'int(1e99) > 0'],
   ['CONDITION_ERROR', 'invalid_duration', 'duration(claims.long) > duration("1s")'],
+  ['CONDITION_ERROR', 'invalid_duration', `duration("${'1'.repeat(32)}s") > duration("1s")`],
   ['CONDITION_ERROR', 'invalid_duration', 'duration("1") > duration("1s")'],
   ['CONDITION_ERROR', 'invalid_timestamp', 'timestamp(claims.s) > timestamp(0)'],
   ['CONDITION_ERROR', 'no_matching_overload', 'claims.s.startsWith(1)'],

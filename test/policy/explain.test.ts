@@ -200,6 +200,15 @@ describe('explain', () => {
     expect(blame).to.have.nested.property('items.results').with.length(20);
   });
 
+  it('blames the whole condition when only the trace runs out of steps', () => {
+    const test = 'claims.a.exists(x, claims.b.size() < 0)';
+    const text = `(claims.c == 1 && ${test}) || ${test}`;
+    const claims = { a: Array.from({ length: 90 }, () => 1), b: 'x'.repeat(8_000), c: 2 };
+    const explanation = explained(text, claims);
+    expect(explanation).to.have.property('state', 'false');
+    expect(explanation.blame).to.include({ atom: text, got: 'false', err: null });
+  });
+
   it('blames the whole condition when its steps are used up', () => {
     const text = 'claims.a.exists(x, claims.b.size() < 0 || claims.b.size() < 0)';
     const explanation = explained(text, { a: Array.from({ length: 200 }, () => 1), b: 'x'.repeat(8_000) });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApiClient } from '../../client/api-client.ts';
 import { createClientAssertion } from '../../client/client-assertion.ts';
-import { type Gateway, readPresets, startGateway } from '../../compose.ts';
+import { type RunningGateway, readPresets, startGateway } from '../../compose.ts';
 import { readSettings } from '../../config/read.ts';
 import { type ImitationIssuer, startImitationIssuer } from '../../lab/imitation-issuer.ts';
 import { createSystemRandom, systemClock, systemScheduler } from '../../system.ts';
@@ -34,17 +34,18 @@ export async function runDemo(
     running.push(gateway);
     const [github, gitlab] = [await startIssuer('github-actions'), await startIssuer('gitlab-ci')];
     running.push(github, gitlab);
-    const failures = await perform(host, gateway, github, gitlab);
+    const { failures, invite } = await perform(host, gateway, github, gitlab);
     host.exit(failures === 0 ? 0 : 1);
-    if (options.once || failures > 0) await stop();
-    else host.onSignal(['SIGTERM', 'SIGINT'], () => void stop());
+    if (options.once || failures > 0) return await stop();
+    invite();
+    host.onSignal(['SIGTERM', 'SIGINT'], () => void stop());
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function startDemoGateway(folder: string, port: string): Promise<Gateway> {
+function startDemoGateway(folder: string, port: string): Promise<RunningGateway> {
   const result = readSettings(undefined, {
     profile: 'demo',
     'listen.port': port,
@@ -72,10 +73,10 @@ async function startIssuer(presetId: string): Promise<ImitationIssuer> {
 
 async function perform(
   host: Host,
-  gateway: Gateway,
+  gateway: RunningGateway,
   github: ImitationIssuer,
   gitlab: ImitationIssuer,
-): Promise<number> {
+): Promise<{ readonly failures: number; readonly invite: () => void }> {
   const { terminal } = host;
   const baseUrl = `http://127.0.0.1:${gateway.port}`;
   const api = createApiClient({ fetch: host.fetch, baseUrl });
@@ -88,15 +89,17 @@ async function perform(
     onDone: (what, result) => terminal.outcome(true, what, result),
   });
   const failures = await playScenes({ api, stage, terminal, ...props(host, gateway, stage, github, gitlab) });
-  if (failures === 0) printInvitation(terminal, { baseUrl, stage, githubIssuer: github.url, audience });
-  else terminal.line(`${failures} outcomes were not as they should be.`);
-  return failures;
+  if (failures > 0) terminal.line(`${failures} outcomes were not as they should be.`);
+  return {
+    failures,
+    invite: () => printInvitation(terminal, { baseUrl, stage, githubIssuer: github.url, audience }),
+  };
 }
 
 /** Jobs get their tokens the way the platforms hand them over: by request with a bearer, or in a variable. */
 function props(
   { fetch }: Host,
-  gateway: Gateway,
+  gateway: RunningGateway,
   stage: Stage,
   github: ImitationIssuer,
   gitlab: ImitationIssuer,

@@ -82,3 +82,11 @@ export const objectPermissions = z.object({
   delete: z.boolean(),
   extra: z.record(z.string(), z.boolean()),
 });
+
+type Present<Members> = { [Name in keyof Members]?: Exclude<Members[Name], undefined> };
+
+/** The members that were sent: an absent one is no change. */
+export function present<Members extends object>(members: Members): Present<Members> {
+  const sent = Object.entries(members).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(sent) as Present<Members>;
+}

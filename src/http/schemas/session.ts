@@ -18,6 +18,8 @@ export const personalClient = z.object({
 });
 
 export const newPersonalClient = z.strictObject({
+  /** Whose it will be; absent = the caller's own. Another person's needs `users.manage`. */
+  userId: text.optional(),
   displayName: text,
   expires: duration.optional(),
   scopedRoles: textList.optional(),

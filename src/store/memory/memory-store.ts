@@ -12,10 +12,16 @@ export function createMemoryStore(): Store {
   const events = createMemoryEvents();
   const records = createMemoryRecords();
 
-  /** The record that holds the claim already, unless it is the unit's own (rule 5). */
+  /** Takes the claim, unless it is held: then the record of its holder, or nothing when that is the unit itself (rule 5). */
+  const take = (claim: ClaimRecord): ClaimRecord | undefined => {
+    const rival = rivalOf(claim);
+    if (!claims.has(claim.id)) claims.set(claim.id, claim);
+    return rival;
+  };
+
   const rivalOf = (claim: ClaimRecord): ClaimRecord | undefined => {
     const holder = claims.get(claim.id);
-    return holder === undefined || holder.unitId === claim.unitId ? undefined : holder;
+    return holder?.unitId === claim.unitId ? undefined : holder;
   };
 
   const journal: JournalStore = {
@@ -23,12 +29,9 @@ export function createMemoryStore(): Store {
       const winners = new Map<string, ClaimRecord>();
       const lostUnitIds = new Set<string>();
       for (const claim of batch.claims) {
-        const rival = rivalOf(claim);
-        if (rival === undefined) {
-          claims.set(claim.id, claim);
-          continue;
-        }
-        winners.set(claim.id, rival);
+        const winner = take(claim);
+        if (winner === undefined) continue;
+        winners.set(claim.id, winner);
         lostUnitIds.add(claim.unitId);
       }
       events.append(batch.seal(lostUnitIds));
@@ -40,7 +43,7 @@ export function createMemoryStore(): Store {
         if (winner !== undefined) return { state: 'lost', winner };
       }
       const changed = records.change(unit.changes, () => events.append(unit.seal()));
-      for (const claim of unit.claims) claims.set(claim.id, claim);
+      for (const claim of unit.claims) take(claim);
       return { state: 'committed', ...changed };
     },
     appendCheckpoint: async (checkpoint) => events.appendCheckpoint(checkpoint),

@@ -57,15 +57,14 @@ function makePrivateFile(path: string): void {
 }
 
 /**
- * Takes the file at once and for good. The lock must be exclusive before the write-ahead log is first touched, and an
- * empty write makes SQLite take it now instead of at the first commit.
+ * Takes the file at once and for good: the lock must be exclusive before the write-ahead log is first touched, and
+ * asking for that log touches it.
  */
 function takeLock(driver: Driver, path: string): void {
   try {
     driver.exec('PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE');
     driver.prepare('PRAGMA journal_mode = WAL').all([]);
     driver.exec(`PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${autoCheckpointPages}`);
-    driver.transaction(() => undefined);
   } catch (error) {
     const isLocked = error instanceof Unavailable && /locked|busy/i.test(error.message);
     if (!isLocked) throw error;
