@@ -1,6 +1,13 @@
 /** A whole gateway in this process: fake time, fake randomness, a real HTTP server on a loopback port. */
 
-import { type Agent, createServer, type IncomingHttpHeaders, Agent as HttpAgent, request, type Server } from 'node:http';
+import {
+  type Agent,
+  createServer,
+  Agent as HttpAgent,
+  type IncomingHttpHeaders,
+  request,
+  type Server,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createGateway, type Gateway } from '../src/compose.ts';
 import { loadSettings, type Settings } from '../src/config/load.ts';
@@ -9,7 +16,14 @@ import type { Fetch } from '../src/kernel/ports.ts';
 import { createMemoryStore } from '../src/store/memory/memory-store.ts';
 import type { Store } from '../src/store/model.ts';
 import { createLogger } from '../src/telemetry/logger.ts';
-import { createFakeClock, createFakeScheduler, type FakeClock, type FakeScheduler, seededRandom, settle } from './fakes.ts';
+import {
+  createFakeClock,
+  createFakeScheduler,
+  type FakeClock,
+  type FakeScheduler,
+  seededRandom,
+  settle,
+} from './fakes.ts';
 
 export interface RawRequest {
   readonly method?: string;
@@ -160,7 +174,12 @@ export function formRequest(form: Form, headers: RawRequest['headers'] = []): Ra
   return { headers: [formType, ...headers], body: new URLSearchParams(form).toString() };
 }
 
-function jsonRequest(method: string, path: string, body: unknown, accessToken: string | undefined): RawRequest {
+function jsonRequest(
+  method: string,
+  path: string,
+  body: unknown,
+  accessToken: string | undefined,
+): RawRequest {
   const type = body === undefined ? [] : [['Content-Type', 'application/json'] as const];
   const bearer = accessToken === undefined ? [] : [['Authorization', `Bearer ${accessToken}`] as const];
   return {
@@ -184,7 +203,12 @@ function exchange(agent: Agent, origin: string, raw: RawRequest): Promise<Answer
       incoming.on('error', reject);
       incoming.on('end', () => {
         const text = Buffer.concat(chunks).toString();
-        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, body: jsonObject(text) });
+        resolve({
+          status: incoming.statusCode ?? 0,
+          headers: incoming.headers,
+          text,
+          body: jsonObject(text),
+        });
       });
     });
     outgoing.on('error', reject);

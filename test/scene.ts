@@ -2,8 +2,8 @@
 
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { expect } from 'chai';
-import { type Answer, bootstrapSecret, type Form, type TestGateway } from './gateway.ts';
 import type { Forge } from './attacks/forge.ts';
+import { type Answer, bootstrapSecret, type Form, type TestGateway } from './gateway.ts';
 
 export interface Client {
   readonly clientId: string;

@@ -97,7 +97,7 @@ export function checkSettings(settings: ProviderSettings, isCustom: boolean): vo
 const isShortText = (text: string): boolean => text !== '' && Buffer.byteLength(text) <= maxTextBytes;
 
 /** Thumbprints of an uploaded key set, sorted. Throws `invalid_argument` when it has no usable or a dangerous key. */
-export function thumbprintsOf(jwks: NonNullable<Provider['jwks']>): readonly string[] {
+function thumbprintsOf(jwks: NonNullable<Provider['jwks']>): readonly string[] {
   const linted = lintKeySet(jwks);
   if (!linted.ok) throw invalidArgument('jwks', linted.why);
   return linted.keys.map(({ thumbprint }) => thumbprint).sort();

@@ -6,11 +6,11 @@ import {
   assertionForm,
   assertionOf,
   clientRefused,
-  honestToken,
   type HttpAttack,
+  honestToken,
   malformed,
-  table,
   type Target,
+  table,
 } from './target.ts';
 
 const wrong = clientRefused('invalid_client_assertion');
@@ -25,9 +25,9 @@ const changed =
   };
 const present = ({ client }: Pick<Target, 'client'>, assertion: string) =>
   formRequest(assertionForm(client.clientId, assertion));
-const payload =
-  (make: (now: number, target: Target) => Readonly<Record<string, unknown>>): HttpAttack['request'] =>
-    changed((now, target) => ({ payload: make(now, target) }));
+const payload = (
+  make: (now: number, target: Target) => Readonly<Record<string, unknown>>,
+): HttpAttack['request'] => changed((now, target) => ({ payload: make(now, target) }));
 
 const unsigned: HttpAttack['request'] = (target) => {
   const [, body = ''] = assertionOf(target, target.client).split('.');
@@ -43,7 +43,10 @@ const keyedWithPublicKey: HttpAttack['request'] = (target) => {
 
 /** The first use succeeds, or the row would prove nothing. */
 const twice =
-  (first: (target: Target) => string, second: (target: Target, first: string) => string): HttpAttack['request'] =>
+  (
+    first: (target: Target) => string,
+    second: (target: Target, first: string) => string,
+  ): HttpAttack['request'] =>
   async (target) => {
     const assertion = first(target);
     const answer = await target.gateway.send(present(target, assertion));
@@ -71,7 +74,10 @@ const signatures = table('assert-sig', 'T16', [
     (target) => {
       const { privateKey, publicKey } = generateKeyPairSync('ed25519');
       const header = { jwk: publicKey.export({ format: 'jwk' }) };
-      return present(target, assertionOf(target, { clientId: target.client.clientId, privateKey }, { header }));
+      return present(
+        target,
+        assertionOf(target, { clientId: target.client.clientId, privateKey }, { header }),
+      );
     },
   ],
   ['crit', wrong, changed(() => ({ header: { crit: ['exp'] } }))],
@@ -94,7 +100,11 @@ const identity = table('assert-id', 'T16', [
     wrong,
     payload((_, { gateway }) => ({ aud: [gateway.settings.audiences[0], 'other.example'] })),
   ],
-  ['aud with an unknown path of ours', wrong, payload((_, { gateway }) => ({ aud: `${gateway.settings.publicUrl}/` }))],
+  [
+    'aud with an unknown path of ours',
+    wrong,
+    payload((_, { gateway }) => ({ aud: `${gateway.settings.publicUrl}/` })),
+  ],
 ]);
 
 const times = table('assert-time', 'T16', [
@@ -107,7 +117,14 @@ const times = table('assert-time', 'T16', [
 ]);
 
 const reuse = table('assert-replay', 'T16', [
-  ['the same again', replayed, twice((target) => assertionOf(target, target.client), (_, first) => first)],
+  [
+    'the same again',
+    replayed,
+    twice(
+      (target) => assertionOf(target, target.client),
+      (_, first) => first,
+    ),
+  ],
   [
     'the same nonce under another jti',
     replayed,
@@ -120,7 +137,8 @@ const reuse = table('assert-replay', 'T16', [
     'the same jti in a later assertion',
     replayed,
     twice(
-      (target) => assertionOf(target, target.client, { header: { nonce: undefined }, payload: { jti: 'j-1' } }),
+      (target) =>
+        assertionOf(target, target.client, { header: { nonce: undefined }, payload: { jti: 'j-1' } }),
       (target) =>
         assertionOf(target, target.client, {
           header: { nonce: undefined },
@@ -141,21 +159,28 @@ const reuse = table('assert-replay', 'T16', [
 ]);
 
 const shapes = table('assert-form', 'T16', [
-  ['another assertion type', malformed, (target) =>
-    formRequest({
-      ...assertionForm(target.client.clientId, assertionOf(target, target.client)),
-      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:saml2-bearer',
-    }),
+  [
+    'another assertion type',
+    malformed,
+    (target) =>
+      formRequest({
+        ...assertionForm(target.client.clientId, assertionOf(target, target.client)),
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:saml2-bearer',
+      }),
   ],
   ['no assertion', malformed, (target) => formRequest(assertionForm(target.client.clientId, ''))],
-  ['an unknown client without client_id', clientRefused('credential_not_found'), (target) => {
-    const clientId = 'calm-fox-00000@gateway.example/spc';
-    const { client_id: _, ...form } = assertionForm(
-      clientId,
-      assertionOf(target, { clientId, privateKey: target.client.privateKey }),
-    );
-    return formRequest(form);
-  }],
+  [
+    'an unknown client without client_id',
+    clientRefused('credential_not_found'),
+    (target) => {
+      const clientId = 'calm-fox-00000@gateway.example/spc';
+      const { client_id: _, ...form } = assertionForm(
+        clientId,
+        assertionOf(target, { clientId, privateKey: target.client.privateKey }),
+      );
+      return formRequest(form);
+    },
+  ],
 ]);
 
 export const assertionAttacks = [...signatures, ...identity, ...times, ...reuse, ...shapes];

@@ -2,7 +2,7 @@
 
 import { formRequest } from '../gateway.ts';
 import { type Client, secretForm } from '../scene.ts';
-import { basic, clientRefused, type HttpAttack, table, type Target } from './target.ts';
+import { basic, clientRefused, type HttpAttack, type Target, table } from './target.ts';
 
 interface Jwk {
   readonly kty: string;
@@ -42,11 +42,18 @@ const enumeration = table('enum', 'T14', [
   ['the name in upper case', unknown, withId((id) => id.replace(/^\w/, (first) => first.toUpperCase()))],
   ['a space after the id', unknown, withId((id) => `${id} `)],
   ['a trust by its client id', unknown, withId((_, { trust }) => trust)],
-  ['a trust under the suffix of a credential', unknown, withId((_, { trust }) => trust.replace('/wfe', '/spc'))],
-  ['an unknown name by Basic', unknown, ({ client }) =>
-    formRequest({ grant_type: 'client_credentials' }, [
-      basic(client.clientId.replace(/\d+@/, '00000@'), client.secret),
-    ]),
+  [
+    'a trust under the suffix of a credential',
+    unknown,
+    withId((_, { trust }) => trust.replace('/wfe', '/spc')),
+  ],
+  [
+    'an unknown name by Basic',
+    unknown,
+    ({ client }) =>
+      formRequest({ grant_type: 'client_credentials' }, [
+        basic(client.clientId.replace(/\d+@/, '00000@'), client.secret),
+      ]),
   ],
 ]);
 
@@ -54,7 +61,11 @@ const secrets = table('secret', 'T15', [
   ['the secret of another client', wrong, withSecret(({ other }) => other.secret)],
   ['the secret of a person', wrong, withSecret(({ person }) => person.secret)],
   ['the stored public key', wrong, withSecret(({ client }) => client.publicKey)],
-  ['the stored public key as d', wrong, withSecret(({ client }) => secretOf({ ...jwkOf(client), d: client.publicKey }))],
+  [
+    'the stored public key as d',
+    wrong,
+    withSecret(({ client }) => secretOf({ ...jwkOf(client), d: client.publicKey })),
+  ],
   [
     'the public JWK',
     wrong,
@@ -90,7 +101,11 @@ const secrets = table('secret', 'T15', [
   ['d as an array', wrong, withSecret(({ client }) => secretOf({ ...jwkOf(client), d: [jwkOf(client).d] }))],
   ['a JWK in a list', wrong, withSecret(({ client }) => secretOf([jwkOf(client)]))],
   ['null for a JWK', wrong, withSecret(() => secretOf('null'))],
-  ['2,000 characters', wrong, withSecret(({ client }) => secretOf({ ...jwkOf(client), note: 'a'.repeat(2_000) }))],
+  [
+    '2,000 characters',
+    wrong,
+    withSecret(({ client }) => secretOf({ ...jwkOf(client), note: 'a'.repeat(2_000) })),
+  ],
   [
     'the wrong secret by Basic',
     wrong,

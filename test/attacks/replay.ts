@@ -4,7 +4,7 @@ import { sign } from 'node:crypto';
 import { formRequest } from '../gateway.ts';
 import { exchangeForm } from '../scene.ts';
 import type { Forge } from './forge.ts';
-import { exchangeRefused, type HttpAttack, table, type Target } from './target.ts';
+import { exchangeRefused, type HttpAttack, type Target, table } from './target.ts';
 
 /** What a row needs beyond the target: a trust of a provider with `replay: once`, and a second one of the same. */
 export interface ReplayTarget extends Target {
@@ -32,7 +32,12 @@ interface Steps {
 
 /** The first use succeeds, or the row would prove nothing. */
 const again =
-  ({ first, between = async () => undefined, second, through = ({ once }) => once }: Steps): HttpAttack['request'] =>
+  ({
+    first,
+    between = async () => undefined,
+    second,
+    through = ({ once }) => once,
+  }: Steps): HttpAttack['request'] =>
   async (target) => {
     const replay = target as ReplayTarget;
     const token = first(replay);

@@ -13,8 +13,8 @@ import {
   exchangeRefused,
   malformed,
   noSuchGrant,
-  table,
   type Target,
+  table,
   tooLarge,
   without,
   withText,
@@ -35,8 +35,7 @@ const twoMethods = table('method', 'T18', [
   [
     'Basic and a secret in the body',
     malformed,
-    (target) =>
-      formRequest(credentialsOf(target), [basic(target.client.clientId, target.client.secret)]),
+    (target) => formRequest(credentialsOf(target), [basic(target.client.clientId, target.client.secret)]),
   ],
   [
     'Basic and an assertion',
@@ -50,7 +49,9 @@ const twoMethods = table('method', 'T18', [
     'Basic and an assertion type alone',
     malformed,
     ({ client }) =>
-      formRequest({ ...grant, client_assertion_type: assertionType }, [basic(client.clientId, client.secret)]),
+      formRequest({ ...grant, client_assertion_type: assertionType }, [
+        basic(client.clientId, client.secret),
+      ]),
   ],
   [
     'a secret and an assertion',
@@ -149,11 +150,7 @@ const repeats = table('repeat', 'T18', [
 ]);
 
 const bodies = table('body', 'T18', [
-  [
-    'JSON',
-    malformed,
-    (target) => typed(target, 'application/json', JSON.stringify(credentialsOf(target))),
-  ],
+  ['JSON', malformed, (target) => typed(target, 'application/json', JSON.stringify(credentialsOf(target)))],
   [
     'multipart',
     malformed,
@@ -183,7 +180,11 @@ const bodies = table('body', 'T18', [
       body: gzipSync(bodyOf(formRequest(credentialsOf(target)))),
     }),
   ],
-  ['a form of 64 KiB and a byte', tooLarge, (target) => withText(credentialsOf(target), `&x=${'a'.repeat(65_536)}`)],
+  [
+    'a form of 64 KiB and a byte',
+    tooLarge,
+    (target) => withText(credentialsOf(target), `&x=${'a'.repeat(65_536)}`),
+  ],
   [
     'an endless-looking chunked form',
     tooLarge,
@@ -192,7 +193,15 @@ const bodies = table('body', 'T18', [
       headers: [formType, ['Transfer-Encoding', 'chunked']],
     }),
   ],
-  ['65 parameters', malformed, (target) => withText(credentialsOf(target), '&a'.repeat(62).replace(/&a/g, (_, at) => `&a${at}`))],
+  [
+    '65 parameters',
+    malformed,
+    (target) =>
+      withText(
+        credentialsOf(target),
+        '&a'.repeat(62).replace(/&a/g, (_, at) => `&a${at}`),
+      ),
+  ],
   ['an empty body', malformed, () => ({ headers: [formType], body: '' })],
   ['raw bytes outside ASCII', malformed, (target) => withText(credentialsOf(target), '&x=\u00e9')],
   ['a broken escape', malformed, (target) => withText(credentialsOf(target), '&x=%4')],
@@ -203,13 +212,42 @@ const bodies = table('body', 'T18', [
 const grantTypes = table('grant', 'T18', [
   ['no grant_type', malformed, (target) => formRequest(without(credentialsOf(target), 'grant_type'))],
   ['an empty grant_type', malformed, (target) => formRequest(credentialsOf(target, { grant_type: '' }))],
-  ...['password', 'authorization_code', 'refresh_token', 'CLIENT_CREDENTIALS', '__proto__', 'client_credentials '].map(
+  ...[
+    'password',
+    'authorization_code',
+    'refresh_token',
+    'CLIENT_CREDENTIALS',
+    '__proto__',
+    'client_credentials ',
+  ].map(
     (name) =>
-      [`grant_type ${name}`, noSuchGrant, (target: Target) => formRequest(credentialsOf(target, { grant_type: name }))] as const,
+      [
+        `grant_type ${name}`,
+        noSuchGrant,
+        (target: Target) => formRequest(credentialsOf(target, { grant_type: name })),
+      ] as const,
   ),
-  ['subject_token_type of an access token', malformed, (target) => formRequest(exchangeOf(target, { subject_token_type: 'urn:ietf:params:oauth:token-type:access_token' }))],
-  ['subject_token_type missing', malformed, (target) => formRequest(without(exchangeOf(target), 'subject_token_type'))],
-  ['requested_token_type of a refresh token', malformed, (target) => formRequest(exchangeOf(target, { requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' }))],
+  [
+    'subject_token_type of an access token',
+    malformed,
+    (target) =>
+      formRequest(
+        exchangeOf(target, { subject_token_type: 'urn:ietf:params:oauth:token-type:access_token' }),
+      ),
+  ],
+  [
+    'subject_token_type missing',
+    malformed,
+    (target) => formRequest(without(exchangeOf(target), 'subject_token_type')),
+  ],
+  [
+    'requested_token_type of a refresh token',
+    malformed,
+    (target) =>
+      formRequest(
+        exchangeOf(target, { requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' }),
+      ),
+  ],
   ['an actor_token', malformed, (target) => formRequest(exchangeOf(target, { actor_token: 'x' }))],
   ['subject_token missing', malformed, (target) => formRequest(without(exchangeOf(target), 'subject_token'))],
   ['client_id missing', malformed, (target) => formRequest(without(exchangeOf(target), 'client_id'))],

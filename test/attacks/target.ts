@@ -44,7 +44,11 @@ export const malformed: Verdict = {
   reason: 'invalid_request',
   tells: 'fault',
 };
-export const noSuchGrant: Verdict = { ...malformed, error: 'unsupported_grant_type', reason: 'unsupported_grant_type' };
+export const noSuchGrant: Verdict = {
+  ...malformed,
+  error: 'unsupported_grant_type',
+  reason: 'unsupported_grant_type',
+};
 export const tooLarge: Verdict = { ...malformed, status: 413, reason: 'body_too_large' };
 export const exchangeRefused = (reason: ErrorCode, isProven = false): Verdict => ({
   status: 400,

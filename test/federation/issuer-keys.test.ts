@@ -238,7 +238,7 @@ describe('federation/issuer-keys', () => {
       expect(keys.find(one, 'EdDSA', 'a'), `minute ${minute}`).to.have.property('state', 'found');
       if (minute > 10) expect(keys.find(one, 'EdDSA', 'b')).to.have.property('state', 'unknown');
     }
-    expect(metrics.gauged('jwks_age_seconds')).to.be.within(7_000, 7_300);
+    expect(metrics.gauged('postern_jwks_age_seconds')).to.be.within(7_000, 7_300);
     expect(warnings).to.deep.equal(['issuer keys are stale']);
     lab.isDown = false;
     published.set(one.issuerUrl, setOf('b'));
@@ -289,7 +289,7 @@ describe('federation/issuer-keys', () => {
     published.set(one.issuerUrl, { keys: [keyNamed('a'), { ...freshKey('b'), d: 'AAAA' }] });
     await scheduler.advance(10 * minutes);
     expect(await find(one, 'a')).to.equal('unavailable');
-    expect(metrics.counted('jwks_private_key_leaks_total')).to.be.at.least(1);
+    expect(metrics.counted('postern_jwks_private_key_leaks_total')).to.be.at.least(1);
     expect(warnings[0]).to.match(/private key/);
   });
 

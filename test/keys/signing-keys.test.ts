@@ -13,7 +13,9 @@ import { createFakeClock, seededRandom } from '../fakes.ts';
 const kek = Buffer.alloc(32, 7);
 
 /** Applies inserts as the real journal would: a unique key is taken once. */
-function createInsertJournal(snapshot: KeySnapshot): Pick<Journal, 'commit'> & { readonly changes: Change[] } {
+function createInsertJournal(
+  snapshot: KeySnapshot,
+): Pick<Journal, 'commit'> & { readonly changes: Change[] } {
   const taken = new Set<string>();
   const changes: Change[] = [];
   return {
@@ -110,7 +112,9 @@ describe('keys/signing-keys', () => {
     const forged = createKeySnapshot();
     const wrapped = wrapKey(seededRandom(9)(32), record.kid, kek, seededRandom(10));
     forged.apply({ kind: 'signingKey', id: record.kid, version: 1, epoch: 1, body: { ...record, wrapped } });
-    const failure = await createHarness({ snapshot: forged }).keys.open().catch((error: unknown) => error);
+    const failure = await createHarness({ snapshot: forged })
+      .keys.open()
+      .catch((error: unknown) => error);
     expect(String(failure)).to.contain('is not the key of its kid');
   });
 

@@ -21,12 +21,12 @@ interface Props {
 }
 
 /** Ids that the imitation issuers give `acme/infra`; a condition pins these, never names alone. */
-export const githubCondition =
+const githubCondition =
   'claims.repository_id == "74000001" && claims.environment == "production" && claims.ref == "refs/heads/main"';
-export const gitlabCondition = 'claims.project_id == "4711" && claims.ref_protected == "true"';
+const gitlabCondition = 'claims.project_id == "4711" && claims.ref_protected == "true"';
 
 /** The member of an answer that must be there. Throws with the answer's own words otherwise. */
-export function member(answer: ApiAnswer, ...path: readonly string[]): string {
+function member(answer: ApiAnswer, ...path: readonly string[]): string {
   let value: unknown = answer.body;
   for (const name of path) value = (value as Record<string, unknown> | undefined)?.[name];
   if (answer.status === 200 && typeof value === 'string') return value;

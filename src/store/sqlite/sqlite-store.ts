@@ -9,7 +9,7 @@ import { migrate } from './migrations.ts';
 import { createRecordTable } from './record-table.ts';
 
 /** Pages (4 KiB) of the write-ahead log that SQLite itself lets pass before it moves them in the middle of a commit. */
-const autoCheckpointPages = 4_000;
+const autoCheckpointPages = 8_000;
 const idleCheckMs = 500;
 
 /** Opens the one file of the embedded store, mode 0600, for this process alone. */
