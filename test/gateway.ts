@@ -117,6 +117,9 @@ export async function startTestGateway(options: Options = {}): Promise<TestGatew
     destination: { write: (line) => void log.push(line) },
   });
   const server = createServer();
+  // A test that fails before it closes its gateway must not keep the process.
+  server.on('connection', (socket) => socket.unref());
+  server.unref();
   const origin = await listen(server);
   const isDemo = options.settings?.['profile'] === 'demo';
   const settings = testSettings({ ...(isDemo ? { publicUrl: origin } : {}), ...options.settings });
@@ -193,7 +196,8 @@ function jsonRequest(
 function exchange(agent: Agent, origin: string, raw: RawRequest): Promise<Answer> {
   const { method = 'POST', path = '/auth/v1/token', headers = [], body } = raw;
   const names = new Set(headers.map(([name]) => name.toLowerCase()));
-  const length = body === undefined ? [] : [['Content-Length', String(Buffer.byteLength(body))] as const];
+  const hasLength = body !== undefined || (method !== 'GET' && method !== 'HEAD');
+  const length = hasLength ? [['Content-Length', String(Buffer.byteLength(body ?? ''))] as const] : [];
   const isFramed = names.has('content-length') || names.has('transfer-encoding');
   const sent = [['Host', new URL(origin).host] as const, ...headers, ...(isFramed ? [] : length)];
   return new Promise((resolve, reject) => {

@@ -33,7 +33,11 @@ export interface NewProvider extends Optional<ProviderSettings> {
   readonly preset?: string | undefined;
 }
 
-export type ProviderMembers = Pick<Provider, 'displayName' | 'description' | 'disabled'> & ProviderSettings;
+export type ProviderMembers = Pick<Provider, 'displayName' | 'description' | 'disabled'> &
+  ProviderSettings & {
+    /** Always empty; clients name it in their masks. */
+    readonly oidc: object;
+  };
 
 /** Registered issuers. Everybody signed in reads them, super admins change them (contract §4.5). */
 export interface Providers {
@@ -73,6 +77,7 @@ function rulesFor(presets: Presets, { preset: id }: Provider): MemberRules<Provi
     displayName: { path: 'displayName', required: true },
     description: { path: 'description', fallback: '' },
     disabled: { path: 'disabled', fallback: false },
+    oidc: { path: 'oidc', fallback: {} },
     maxAgeSeconds: rule('maxAgeSeconds'),
     maxLifetimeSeconds: rule('maxLifetimeSeconds'),
     iatRequired: rule('iatRequired'),
@@ -150,7 +155,7 @@ export function createProviders(deps: ProvidersDeps): Providers {
   const update: Providers['update'] = async (actor, id, request) => {
     access.requirePermission(actor, 'providers.manage');
     const entry = find(id);
-    const current: ProviderMembers = { ...entry.value, jwks: entry.value.jwks };
+    const current: ProviderMembers = { ...entry.value, jwks: entry.value.jwks, oidc: {} };
     const { next, changed, record } = editMembers<ProviderMembers>(
       current,
       request,
@@ -160,7 +165,7 @@ export function createProviders(deps: ProvidersDeps): Providers {
     checkDisplayName(next.displayName);
     checkDescription(next.description);
     checkSettings(next, isCustom(entry.value.wellKnownProvider));
-    const { jwks, ...members } = next;
+    const { jwks, oidc: _oidc, ...members } = next;
     const { jwks: _, ...kept } = entry.value;
     const value: Provider = {
       ...kept,

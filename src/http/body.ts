@@ -18,6 +18,8 @@ export function readText(options: {
     text: true,
     textTypes: [mediaType],
     textLimit: maxBytes,
+    // Byte by byte: koa-body's own UTF-8 decoder would replace what is malformed and drop a byte order mark.
+    encoding: 'latin1',
     json: false,
     urlencoded: false,
     multipart: false,
@@ -36,8 +38,21 @@ export function readText(options: {
     if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity') {
       throw new GatewayError(refusal, { sentence: 'The body must not be compressed.' });
     }
-    return read(ctx, next);
+    return read(ctx, () => {
+      ctx.request.body = decodeUtf8(bodyText(ctx), refusal);
+      return next();
+    });
   };
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function decodeUtf8(bytes: string, refusal: 'invalid_request' | 'invalid_argument'): string {
+  try {
+    return utf8.decode(Buffer.from(bytes, 'latin1'));
+  } catch (cause) {
+    throw new GatewayError(refusal, { cause, sentence: 'The body is not UTF-8.' });
+  }
 }
 
 const hasNoBody = ({ req }: Context): boolean =>

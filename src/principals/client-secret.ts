@@ -65,7 +65,9 @@ export function publicKeyOfSecret(text: string): string | undefined {
 
 /** Whether the presented secret belongs to the stored public key; compares in constant time. */
 export function secretMatches(text: string, publicKey: string): boolean {
-  const presented = Buffer.from(publicKeyOfSecret(text) ?? '');
+  const proven = publicKeyOfSecret(text);
+  if (proven === undefined) return false;
+  const presented = Buffer.from(proven);
   const stored = Buffer.from(publicKey);
   return presented.length === stored.length && timingSafeEqual(presented, stored);
 }

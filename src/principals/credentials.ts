@@ -2,7 +2,7 @@ import type { Access } from '../access/access.ts';
 import type { Actor } from '../access/model.ts';
 import { checkDisplayName } from '../directory/texts.ts';
 import type { Journal } from '../journal/journal.ts';
-import { commitAct, insertion, rerunLostRace, rewrite } from '../journal/management.ts';
+import { commitAct, insertion, removal, rerunLostRace, rewrite } from '../journal/management.ts';
 import type { Entry } from '../journal/snapshot.ts';
 import { GatewayError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
@@ -107,9 +107,9 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
     checkDisplayName(input.displayName);
     refuseDpop(input.requireDpop ?? false);
     const now = clock.nowMs();
-    const active = credentials
-      .ofPrincipal(principalId)
-      .filter((entry) => isLive(entry) && entry.value.expiresAtMs > now);
+    const all = credentials.ofPrincipal(principalId);
+    const active = all.filter((entry) => isLive(entry) && entry.value.expiresAtMs > now);
+    const spent = all.filter((entry) => !isLive(entry) && entry.value.expiresAtMs <= now);
     if (active.length >= limits.credentialsPerPrincipal) {
       throw new GatewayError('limit_reached', {
         sentence: `at most ${limits.credentialsPerPrincipal} active credentials`,
@@ -134,6 +134,8 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
       changes: [
         insertion('credential', credential.cutename, credential, [`cutename:${credential.cutename}`]),
         rewrite('principal', principal),
+        // Tombstones whose time is over leave with the next creation: no timer is needed.
+        ...spent.map((entry) => removal('credential', entry)),
       ],
       data: describe(credential),
     });

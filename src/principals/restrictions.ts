@@ -16,10 +16,7 @@ const maxLifetimeMs = 180 * dayMs;
  * The privilege ceiling: without repeats, ≤ 32, and each role must be held at the time of writing, so that an assignment
  * made later cannot be reserved in advance. 400 code 3.
  */
-export function checkScope(
-  scopedRoleIds: readonly string[],
-  heldRoleIds: readonly string[],
-): readonly string[] {
+function checkScope(scopedRoleIds: readonly string[], heldRoleIds: readonly string[]): readonly string[] {
   const unique = [...new Set(scopedRoleIds)];
   if (unique.length > maxEntries)
     throw invalidArgument('scopedRoleIds', `must have at most ${maxEntries} entries`);
@@ -30,7 +27,7 @@ export function checkScope(
 }
 
 /** The ranges in canonical form, a bare address as /32 or /128; ≤ 32, each problem named. 400 code 3. */
-export function checkSourceCidrs(cidrs: readonly string[]): readonly string[] {
+function checkSourceCidrs(cidrs: readonly string[]): readonly string[] {
   if (cidrs.length > maxEntries)
     throw invalidArgument('allowSourceCidrs', `must have at most ${maxEntries} entries`);
   const compiled = compileSources(cidrs);

@@ -6,7 +6,7 @@ import { effectiveRoles } from '../policy/scope.ts';
 import { secretMatches } from '../principals/client-secret.ts';
 import { checkAssertion, decodeAssertion } from './client-assertion.ts';
 import { type ClientProof, readClientProof } from './client-authentication.ts';
-import type { Grant } from './grant.ts';
+import { clientIdForAudit, type Grant } from './grant.ts';
 import type { GrantDecision, Refused, TokenSubject } from './model.ts';
 import type { TokenSettings, TokenState } from './ports.ts';
 
@@ -48,7 +48,7 @@ export function createClientCredentials(deps: CredentialsDeps): Grant {
 function decide(deps: CredentialsDeps, proof: ClientProof, sourceIp: string | undefined): GrantDecision {
   const assertion = proof.method === 'assertion' ? decodeAssertion(proof.assertion) : undefined;
   const clientId = proof.clientId ?? assertion?.subject ?? '';
-  const data = { client_id: clientId.slice(0, 512), client_authentication: proof.method };
+  const data = { client_id: clientIdForAudit(clientId), client_authentication: proof.method };
   const client = findClient(deps, clientId, sourceIp);
   const known = client === undefined ? { data } : { data, subject: client.subject };
   const proven = verifyProof(deps, proof, assertion?.token, clientId, client?.publicKey ?? decoyKey);

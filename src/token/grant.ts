@@ -1,4 +1,5 @@
 import { GatewayError } from '../kernel/errors.ts';
+import { parseClientId } from '../kernel/ids.ts';
 import type { Form, GrantDecision, GrantName, TokenRequest } from './model.ts';
 
 /**
@@ -27,4 +28,17 @@ export function requiredParameter(form: Form, name: string): string {
   const value = form.get(name);
   if (value === undefined || value === '') throw invalidParameter(name, 'is missing');
   return value;
+}
+
+const maxClientIdChars = 512;
+
+/** A client id as the audit may keep it: text of another shape can be a secret that somebody put into the wrong field (threat A4). */
+export function clientIdForAudit(text: string): string {
+  const isClientId = text.length <= maxClientIdChars && parseClientId(text) !== undefined;
+  return isClientId ? text : '(malformed)';
+}
+
+/** A grant type as the audit may keep it, by the same reasoning. */
+export function grantTypeForAudit(text: string): string {
+  return /^(?:[a-z_]{1,64}|urn:[\w:.-]{1,128})$/.test(text) ? text : '(malformed)';
 }

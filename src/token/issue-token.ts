@@ -6,7 +6,7 @@ import type { Ids } from '../kernel/ids.ts';
 import type { Clock, Logger, Metrics } from '../kernel/ports.ts';
 import { sentences } from '../policy/explain.ts';
 import type { AccessTokens } from './access-token.ts';
-import { type Grant, requiredParameter } from './grant.ts';
+import { type Grant, grantTypeForAudit, requiredParameter } from './grant.ts';
 import type {
   Allowed,
   GrantDecision,
@@ -51,7 +51,7 @@ export function createIssueToken(deps: IssueDeps): IssueToken {
       const urn = requiredParameter(request.form, 'grant_type');
       grant = grants.get(urn);
       if (grant === undefined)
-        throw new GatewayError('unsupported_grant_type', { detail: urn.slice(0, 200) });
+        throw new GatewayError('unsupported_grant_type', { detail: grantTypeForAudit(urn) });
       if (!deps.journal.isConfirmed()) throw new GatewayError('state_unconfirmed');
       const decision = await grant.decide(request);
       return decision.allow

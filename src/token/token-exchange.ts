@@ -18,7 +18,7 @@ import { evaluate } from '../policy/condition.ts';
 import { callerProjection, explain } from '../policy/explain.ts';
 import { effectiveRoles } from '../policy/scope.ts';
 import type { ServicePrincipal } from '../principals/model.ts';
-import { type Grant, invalidParameter, requiredParameter } from './grant.ts';
+import { clientIdForAudit, type Grant, invalidParameter, requiredParameter } from './grant.ts';
 import type { Allowed, Refused, TokenRequest, TokenSubject } from './model.ts';
 import { hidePersonalValues } from './personal-values.ts';
 import type { IssuerKeyLookup, TokenSettings, TokenState, TrustState } from './ports.ts';
@@ -68,7 +68,7 @@ export function createTokenExchange(deps: ExchangeDeps): Grant {
     refusal: { status: 400, error: 'invalid_request', description: 'The token exchange was refused.' },
     decide: (request) => {
       const parameters = parseParameters(request, deps.settings);
-      const trail: Trail = { data: { client_id: parameters.clientId } };
+      const trail: Trail = { data: { client_id: clientIdForAudit(parameters.clientId) } };
       const route = findRoute(deps, parameters.clientId, request.sourceIp, trail);
       return 'reason' in route ? route : decideToken(deps, route, parameters.subjectToken, trail);
     },

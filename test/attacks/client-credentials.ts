@@ -1,8 +1,19 @@
 /** Attacks on a client secret and on what a client id gives away: T14 and T15 of security.md. */
 
+import { createPrivateKey } from 'node:crypto';
 import { formRequest } from '../gateway.ts';
 import { type Client, secretForm } from '../scene.ts';
-import { basic, clientRefused, type HttpAttack, type Target, table } from './target.ts';
+import {
+  assertionForm,
+  assertionOf,
+  basic,
+  clientRefused,
+  exchangeOf,
+  exchangeRefused,
+  type HttpAttack,
+  type Target,
+  table,
+} from './target.ts';
 
 interface Jwk {
   readonly kty: string;
@@ -54,6 +65,27 @@ const enumeration = table('enum', 'T14', [
       formRequest({ grant_type: 'client_credentials' }, [
         basic(client.clientId.replace(/\d+@/, '00000@'), client.secret),
       ]),
+  ],
+]);
+
+/** An honest token under a spoilt id of its trust. */
+const withTrust =
+  (make: (id: string, target: Target) => string): HttpAttack['request'] =>
+  (target) =>
+    formRequest(exchangeOf(target, { client_id: make(target.trust, target) }));
+const noTrust = exchangeRefused('trust_not_found');
+
+const trustEnumeration = table('trust', 'T14', [
+  ['a trust that nobody has', noTrust, withTrust((id) => id.replace(/\d+@/, '00000@'))],
+  ['the right trust at another host', noTrust, withTrust((id) => id.replace(/@.*\//, '@evil.example/'))],
+  ['the right trust at our host with a port', noTrust, withTrust((id) => id.replace('/wfe', ':443/wfe'))],
+  ['the right trust with the suffix of a credential', noTrust, withTrust((id) => id.replace('/wfe', '/spc'))],
+  ['the name of a trust alone', noTrust, withTrust((id) => id.split('@')[0] ?? '')],
+  ['a credential by its client id', noTrust, withTrust((_, { client }) => client.clientId)],
+  [
+    'a credential under the suffix of a trust',
+    noTrust,
+    withTrust((_, { client }) => client.clientId.replace('/spc', '/wfe')),
   ],
 ]);
 
@@ -114,6 +146,43 @@ const secrets = table('secret', 'T15', [
   ],
 ]);
 
+/** RFC 8032 §7.1, test 1: the key against which unknown clients are verified, whose private half everybody knows. */
+const decoy = createPrivateKey({
+  key: {
+    kty: 'OKP',
+    crv: 'Ed25519',
+    x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+    d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+  },
+  format: 'jwk',
+});
+
+const decoys = table('decoy', 'T14', [
+  [
+    'an unknown client with the secret of the decoy',
+    unknown,
+    ({ client }) =>
+      formRequest({
+        ...secretForm(client),
+        client_id: client.clientId.replace(/\d+@/, '00000@'),
+        client_secret: secretOf(decoy.export({ format: 'jwk' })),
+      }),
+  ],
+  [
+    'an unknown client with an assertion by the decoy',
+    unknown,
+    (target) => {
+      const clientId = target.client.clientId.replace(/\d+@/, '00000@');
+      return formRequest(assertionForm(clientId, assertionOf(target, { clientId, privateKey: decoy })));
+    },
+  ],
+  [
+    'a known client with the secret of the decoy',
+    wrong,
+    withSecret(() => secretOf(decoy.export({ format: 'jwk' }))),
+  ],
+]);
+
 const expectObstacle = (
   members: Readonly<Record<string, unknown>>,
   spoil: (target: Target, client: Client, principalId: string) => Promise<unknown> = async () => undefined,
@@ -165,4 +234,4 @@ const obstacles = table('state', 'T14', [
   ],
 ]);
 
-export const credentialAttacks = [...enumeration, ...secrets, ...obstacles];
+export const credentialAttacks = [...enumeration, ...trustEnumeration, ...secrets, ...decoys, ...obstacles];

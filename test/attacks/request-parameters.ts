@@ -197,13 +197,25 @@ const bodies = table('body', 'T18', [
     '65 parameters',
     malformed,
     (target) =>
-      withText(
-        credentialsOf(target),
-        '&a'.repeat(62).replace(/&a/g, (_, at) => `&a${at}`),
-      ),
+      withText(credentialsOf(target), Array.from({ length: 62 }, (_, index) => `&a${index}`).join('')),
   ],
   ['an empty body', malformed, () => ({ headers: [formType], body: '' })],
   ['raw bytes outside ASCII', malformed, (target) => withText(credentialsOf(target), '&x=\u00e9')],
+  [
+    'a byte order mark before the form',
+    malformed,
+    (target) => typed(target, formType[1], `\ufeff${bodyOf(formRequest(credentialsOf(target)))}`),
+  ],
+  [
+    'a byte that is no UTF-8',
+    malformed,
+    (target) =>
+      typed(
+        target,
+        formType[1],
+        Buffer.from(`${bodyOf(formRequest(credentialsOf(target)))}&x=\xff`, 'latin1'),
+      ),
+  ],
   ['a broken escape', malformed, (target) => withText(credentialsOf(target), '&x=%4')],
   ['an escape that is no UTF-8', malformed, (target) => withText(credentialsOf(target), '&x=%ff')],
   ['NUL in a value', malformed, (target) => withText(credentialsOf(target), '&x=%00')],

@@ -33,7 +33,7 @@ export interface FaultyStore extends Store {
   readonly calls: { flushes: number; commits: number; deepest: number };
 }
 
-function createFaultyStore(store: Store): FaultyStore {
+export function createFaultyStore(store: Store): FaultyStore {
   let held: (() => void)[] = [];
   let depth = 0;
   const calls = { flushes: 0, commits: 0, deepest: 0 };

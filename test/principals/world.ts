@@ -1,7 +1,7 @@
 /** The management features over the real journal and the memory store, with people of every kind to act in them. */
 
 import { expect } from 'chai';
-import { type Access, createAccess } from '../../src/access/access.ts';
+import { createAccess } from '../../src/access/access.ts';
 import type { Actor } from '../../src/access/model.ts';
 import { createRoleCatalogue } from '../../src/access/roles.ts';
 import { readPresetFolder } from '../../src/config/preset-folder.ts';
@@ -26,7 +26,13 @@ import { createBootstrap } from '../../src/session/bootstrap.ts';
 import { createPersonalClients } from '../../src/session/personal-clients.ts';
 import { createPersonalClientSnapshot } from '../../src/session/snapshot.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
-import { countingMetrics, createFakeClock, createFakeScheduler, seededRandom, silentLogger } from '../fakes.ts';
+import {
+  countingMetrics,
+  createFakeClock,
+  createFakeScheduler,
+  seededRandom,
+  silentLogger,
+} from '../fakes.ts';
 
 const presets = loadPresets(readPresetFolder('config/presets'));
 
@@ -196,5 +202,3 @@ export async function dump(world: World): Promise<string> {
   const states: readonly RecordState[] = records;
   return JSON.stringify({ states, items, committed: world.committed });
 }
-
-export type { Access };
