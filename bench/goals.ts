@@ -4,6 +4,8 @@ import { type Goal, type JudgedGoal, judge } from './statistics.ts';
 
 /** What Postern promises, as ratios of one run. */
 
+const mostMilliseconds = 3;
+
 type Costs = ReadonlyMap<string, Cost>;
 
 /** Contestant → the yardstick that does the same work. */
@@ -36,7 +38,9 @@ export interface Measured {
 }
 
 export function judgeGoals({ costs, latencies, rows }: Measured, isRestless: boolean): readonly JudgedGoal[] {
-  const { p50, p99 } = latencies.get('Postern, durable audit') ?? { p50: Number.NaN, p99: Number.NaN };
+  const { p50, p99 } = latencies.get('postern') ?? { p50: Number.NaN, p99: Number.NaN };
+  // Where even the bare server waits, the machine stood still and the latency says nothing about Postern.
+  const hasStalled = isRestless || (latencies.get('f1')?.p50 ?? 0) > mostMilliseconds;
   const goals: readonly (readonly [Goal, readonly number[]])[] = [
     [{ id: 'G1', says: 'F1 ÷ Postern, three issuers', least: 0.65 }, quotients(costs, 'f1', 'postern')],
     [
@@ -49,8 +53,8 @@ export function judgeGoals({ costs, latencies, rows }: Measured, isRestless: boo
     ],
     [{ id: 'G4', says: 'durable audit ÷ memory store', most: 1.3 }, quotients(costs, 'postern', 'memory')],
     [{ id: 'G4', says: 'audit rows per commit, 32 connections', least: 10, isCount: true }, rows],
-    [{ id: 'G5', says: 'p50 at 30 % of capacity, ms', most: 3 }, [p50]],
+    [{ id: 'G5', says: 'p50 at 30 % of capacity, ms', most: mostMilliseconds }, [p50]],
     [{ id: 'G5', says: 'p99 ÷ p50 at 30 % of capacity', most: 10 }, [p99 / p50]],
   ];
-  return goals.map(([goal, values]) => judge(goal, values, isRestless));
+  return goals.map(([goal, values]) => judge(goal, values, goal.id === 'G5' ? hasStalled : isRestless));
 }

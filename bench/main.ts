@@ -115,11 +115,11 @@ async function measureLatency(
   costs: ReadonlyMap<string, Cost>,
 ): Promise<Report['latencies']> {
   const latencies = new Map<string, LoadResult & { perSecond: number }>();
-  for (const { name, label, origin } of contestants) {
+  for (const { name, origin } of contestants) {
     if (!['f1', 'postern', 'memory'].includes(name)) continue;
     const perSecond = 0.3 * summary(costs.get(name)?.perSecond ?? []).median;
     const aim = { origin, bodies: name, connections: 256, durationMs: openLoopMs };
-    latencies.set(label, { ...(await load.run({ kind: 'open', perSecond, ...aim })), perSecond });
+    latencies.set(name, { ...(await load.run({ kind: 'open', perSecond, ...aim })), perSecond });
   }
   return latencies;
 }

@@ -37,8 +37,12 @@ export function printReport(
     ...contestants.map(({ name, label }) => costRow(label, costs.get(name), ratios.get(name))),
     '',
     `${'latency in an open loop at 30 % of capacity'.padEnd(46)}${['p50 ms', 'p99 ms', 'req/s'].map((head) => head.padStart(9)).join('')}`,
-    ...[...latencies].map(([label, { p50, p99, perSecond }]) =>
-      row(label, [fixed(p50, 2), fixed(p99, 2), fixed(perSecond, 0)]),
+    ...[...latencies].map(([name, { p50, p99, perSecond }]) =>
+      row(contestants.find((contestant) => contestant.name === name)?.label ?? name, [
+        fixed(p50, 2),
+        fixed(p99, 2),
+        fixed(perSecond, 0),
+      ]),
     ),
     '',
     ...goals.map(goalRow),

@@ -87,6 +87,8 @@ export interface Gateway {
   /** Makes the first super admin; `undefined` once there is a person, or when the operator set a secret of his own. */
   readonly bootstrapSecret: Secret | undefined;
   isReady(): boolean;
+  /** From now on `/readyz` answers 503; everything else goes on. */
+  announceEnd(): void;
   verifyAudit(): Promise<AuditReport>;
   /** Ends everything but the listener: what waits is committed, the last checkpoint is signed. */
   close(): Promise<void>;
@@ -273,6 +275,9 @@ export async function createGateway(settings: Settings, system: System): Promise
     bootstrapSecret:
       bootstrap.isOpen() && settings.bootstrap.secret === undefined ? bootstrapSecret : undefined,
     isReady,
+    announceEnd: () => {
+      isOpen = false;
+    },
     verifyAudit: () => verifyAudit({ events, publicKeyOf: keys.auditKey }),
     close: async () => {
       isOpen = false;
@@ -317,7 +322,6 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   const system = { clock: systemClock, random: createSystemRandom(), scheduler: systemScheduler, logger };
   const gateway = await createGateway(settings, system);
   const { listen, limits, shutdown } = settings;
-  let isClosing = false;
   let server: HttpServer;
   try {
     server = await startServer({
@@ -330,13 +334,11 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
     await gateway.close();
     throw error;
   }
-  const isReady = (): boolean => !isClosing && gateway.isReady();
   return {
     ...gateway,
     port: server.port,
-    isReady,
     close: async () => {
-      isClosing = true;
+      gateway.announceEnd();
       await new Promise<void>((resolve) => systemScheduler.after(shutdown.graceMs, resolve));
       await server.close(shutdown.drainMs);
       await gateway.close();

@@ -46,11 +46,16 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
+const sweepIntervalMs = 100;
+
 function closeServer(server: Server, drainMs: number, scheduler: Scheduler): Promise<void> {
   return new Promise((resolve) => {
-    const cancel = scheduler.after(drainMs, () => server.closeAllConnections());
+    const cancelCut = scheduler.after(drainMs, () => server.closeAllConnections());
+    // A connection that is busy now falls idle with its answer; its client may keep it open for long.
+    const cancelSweep = scheduler.every(sweepIntervalMs, () => server.closeIdleConnections());
     server.close(() => {
-      cancel();
+      cancelCut();
+      cancelSweep();
       resolve();
     });
     server.closeIdleConnections();
