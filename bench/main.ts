@@ -23,9 +23,9 @@ const { values: flags } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
 });
 const plan = flags.quick
-  ? { warmMs: 1_000, rounds: 3, sliceMs: 700, connections: 32 }
+  ? { warmMs: 2_000, rounds: 3, sliceMs: 600, connections: 32 }
   : { warmMs: 2_000, rounds: 15, sliceMs: 1_000, connections: 32 };
-const openLoopMs = flags.quick ? 2_000 : 5_000;
+const openLoopMs = flags.quick ? 1_500 : 5_000;
 const tokensPerIssuer = 200;
 
 async function main(): Promise<number> {

@@ -49,7 +49,7 @@ export function judge(goal: Goal, values: readonly number[], isRestless: boolean
   const passes = (value: number): boolean => value >= least && value <= most;
   const straddles = passes(q1) !== passes(q3);
   const verdict = straddles || (isRestless && !isCount) ? 'inconclusive' : passes(median) ? 'met' : 'missed';
-  const isFarOff = !(median >= least / 2 && median <= most * 2);
+  const isFarOff = verdict === 'missed' && !(median >= least / 2 && median <= most * 2);
   return { ...goal, value: median, quartiles: [q1, q3], verdict, isFarOff };
 }
 

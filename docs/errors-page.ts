@@ -8,8 +8,7 @@ const advice: Readonly<Record<ErrorCode, string>> = {
   body_too_large:
     'The body exceeds `limits.formBytes`. A token request is small: look for a file sent by mistake.',
   unsupported_grant_type: 'Use `client_credentials` or `urn:ietf:params:oauth:grant-type:token-exchange`.',
-  rate_limited:
-    'One client asked more often than `limits.tokenRequestsPerMinute` allows. Wait for `Retry-After`, and reuse a token until it expires.',
+  rate_limited: 'One client asks too often. Wait for `Retry-After`, and reuse a token until it expires.',
   jwks_unavailable:
     'The issuer does not answer and no keys are cached. Wait and retry; if it lasts, check that Postern can reach the key set of the provider.',
   state_unconfirmed:

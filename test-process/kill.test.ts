@@ -22,7 +22,7 @@ describe('SIGKILL under load', () => {
   const totals = { tokens: 0, principals: 0 };
 
   before(async () => {
-    place = await makePlace({ limits: { principals: 100_000, tokenRequestsPerMinute: 1_000_000 } });
+    place = await makePlace({ limits: { principals: 100_000 } });
     const gateway = await startPostern(place);
     admin = await becomeAdmin(gateway.origin);
     forms = [];

@@ -39,7 +39,6 @@ export async function makePlace(settings: Readonly<Record<string, unknown>> = {}
     store: { kind: 'sqlite', path: storeFile },
     keys: { kek: 'env:TEST_KEK' },
     bootstrap: { secret: 'env:TEST_BOOTSTRAP' },
-    limits: { tokenRequestsPerMinute: 1_000_000 },
     shutdown: { grace: '0s', drain: '2s' },
     ...settings,
   };

@@ -87,7 +87,6 @@ const defaults = {
   store: { kind: 'memory' },
   // Attack tables send more than honest clients do; tests of the limits set their own.
   denials: { samplesPerMinute: 6000 },
-  limits: { tokenRequestsPerMinute: 1_000_000 },
   shutdown: { grace: '0s', drain: '0s' },
 };
 

@@ -20,7 +20,7 @@ export interface Settings extends Omit<ParsedSettings, 'publicUrl' | 'audiences'
   readonly publicHost: string;
   /** Never empty. */
   readonly audiences: readonly string[];
-  readonly keys: { readonly kek: Secret | undefined; readonly rotateEveryMs: number };
+  readonly keys: { readonly kek: Secret | undefined };
   readonly bootstrap: { readonly secret: Secret | undefined };
 }
 

@@ -84,7 +84,9 @@ const denials = z
       ),
     samplesPerMinute: count(0, 6000)
       .default(20)
-      .describe('Refusals per trust and minute that are recorded with their claim values.'),
+      .describe(
+        'Unproven refusals recorded in full, per reason, source address and minute; further ones are only counted.',
+      ),
   })
   .prefault({});
 
@@ -122,23 +124,15 @@ const keys = z
       .describe(
         'Key-encryption key that wraps the signing keys at rest, at least 32 characters. Required in the `production` profile; the `demo` profile makes its own.',
       ),
-    rotateEvery: duration('1d', '730d').prefault('90d').describe('Age at which a signing key is replaced.'),
   })
-  .transform(({ rotateEvery, ...rest }) => ({ ...rest, rotateEveryMs: rotateEvery }))
   .prefault({});
 
 const limits = z
   .strictObject({
     inFlight: count(1, 100_000).default(512).describe('Requests in progress above which new ones get 503.'),
-    eventLoopLag: duration('10ms', '10s')
-      .prefault('250ms')
-      .describe('Delay of the event loop above which new requests get 503.'),
     connections: count(1, 1_000_000)
       .default(4096)
       .describe('Open connections above which new ones are closed.'),
-    tokenRequestsPerMinute: count(1, 1_000_000)
-      .default(600)
-      .describe('Token requests per minute, client id and source address above which the answer is 429.'),
     formBytes: size('1KiB', '1MiB').prefault('64KiB').describe('Largest body of a token request.'),
     subjectTokenBytes: size('1KiB', '64KiB').prefault('16KiB').describe('Largest subject token.'),
     principals: count(1, 100_000).default(1000).describe('Service principals in all.'),
@@ -146,7 +140,6 @@ const limits = z
     trustsPerPrincipal: count(1, 1000).default(100).describe('Trusts of one service principal.'),
     credentialsPerPrincipal: count(1, 1000).default(32).describe('Credentials of one service principal.'),
   })
-  .transform(({ eventLoopLag, ...rest }) => ({ ...rest, eventLoopLagMs: eventLoopLag }))
   .prefault({});
 
 const bootstrap = z

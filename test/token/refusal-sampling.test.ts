@@ -3,7 +3,7 @@ import type { AuditEvent } from '../../src/journal/model.ts';
 import { createRefusalSampling } from '../../src/token/refusal-sampling.ts';
 import { forgeFor, honestToken, openTarget, type Target } from '../attacks/target.ts';
 import { createFakeClock, createFakeScheduler } from '../fakes.ts';
-import { type AuditRecord, startTestGateway } from '../gateway.ts';
+import { type Answer, type AuditRecord, startTestGateway } from '../gateway.ts';
 import { exchangeForm } from '../scene.ts';
 
 const perMinute = 20;
@@ -97,14 +97,21 @@ describe('token/refusal-sampling', () => {
 
     it(`keeps ${perMinute} of 50 unproven refusals and one counter`, async () => {
       const form = exchangeForm('calm-fox-00000@gateway.example/wfe', honestToken(forgeFor(target.gateway)));
+      let last: Answer | undefined;
       for (let index = 0; index < 50; index += 1) {
-        expect((await target.gateway.token(form)).status).to.equal(400);
+        last = await target.gateway.token(form);
+        expect(last.status).to.equal(400);
       }
       expect(await refusals('trust_not_found')).to.have.length(perMinute);
+      const lookUp = () => target.scene.admin('GET', `/api/v1/denials/${last?.body['request_id']}`);
+      expect((await lookUp()).status).to.equal(404);
       await target.gateway.scheduler.advance(minuteMs);
       const records = await refusals('trust_not_found');
       expect(records).to.have.length(perMinute + 1);
       expect(records.at(-1)?.['unmapped']).to.deep.include({ further_refusals: 30, window_seconds: 60 });
+      const found = await lookUp();
+      expect(found.status).to.equal(200);
+      expect(found.body).to.deep.equal(records.at(-1));
     });
 
     it('keeps every proven one', async () => {
