@@ -1,8 +1,14 @@
 import type { Contestant } from './contestants.ts';
-import type { LoadResult } from './load.ts';
 import type { Machine } from './machine.ts';
 import type { Cost } from './rounds.ts';
 import { type JudgedGoal, summary } from './statistics.ts';
+
+/** Of an open loop, milliseconds, one value per slice. */
+export interface Latency {
+  readonly perSecond: number;
+  readonly p50: number[];
+  readonly p99: number[];
+}
 
 export interface Report {
   readonly date: string;
@@ -13,7 +19,7 @@ export interface Report {
   readonly costs: ReadonlyMap<string, Cost>;
   /** Cost of the yardstick named for it ÷ own cost, round by round. */
   readonly ratios: ReadonlyMap<string, readonly number[]>;
-  readonly latencies: ReadonlyMap<string, LoadResult & { readonly perSecond: number }>;
+  readonly latencies: ReadonlyMap<string, Latency>;
   readonly goals: readonly JudgedGoal[];
 }
 
@@ -39,14 +45,16 @@ export function printReport(
     `${'latency in an open loop at 30 % of capacity'.padEnd(46)}${['p50 ms', 'p99 ms', 'req/s'].map((head) => head.padStart(9)).join('')}`,
     ...[...latencies].map(([name, { p50, p99, perSecond }]) =>
       row(contestants.find((contestant) => contestant.name === name)?.label ?? name, [
-        fixed(p50, 2),
-        fixed(p99, 2),
+        fixed(summary(p50).median, 2),
+        fixed(summary(p99).median, 2),
         fixed(perSecond, 0),
       ]),
     ),
     '',
     ...goals.map(goalRow),
-    ...(report.isRestless ? ['F0 varied by more than 25 % between rounds: nothing here is conclusive.'] : []),
+    ...(report.isRestless
+      ? ['The machine was busy with something else: no figure of time is conclusive.']
+      : []),
     '',
   ];
   console.log(lines.join('\n'));

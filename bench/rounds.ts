@@ -1,5 +1,6 @@
 import type { Contestant } from './contestants.ts';
 import { cpuMicroseconds, type Load } from './processes.ts';
+import { summary } from './statistics.ts';
 
 /** Closed loops by turns: what a request costs, in CPU time of the server's process. */
 
@@ -57,3 +58,17 @@ const rotated = <T>(items: readonly T[], by: number): readonly T[] => {
   const start = by % items.length;
   return [...items.slice(start), ...items.slice(0, start)];
 };
+
+const mostSpread = 0.25;
+const leastShare = 0.75;
+
+/**
+ * Whether the machine was busy with something else: F0, which hardly can vary, did, or F1, which keeps its core busy, did
+ * not get it. A core that is shared costs the larger program more, so that its ratios look worse than they are.
+ */
+export function wasRestless(costs: ReadonlyMap<string, Cost>): boolean {
+  const { microseconds = [], perSecond = [] } = costs.get('f1') ?? {};
+  const echo = summary(costs.get('f0')?.microseconds ?? []);
+  const share = (summary(microseconds).median * summary(perSecond).median) / 1_000_000;
+  return (echo.q3 - echo.q1) / echo.median > mostSpread || share < leastShare;
+}

@@ -52,9 +52,3 @@ export function judge(goal: Goal, values: readonly number[], isRestless: boolean
   const isFarOff = verdict === 'missed' && !(median >= least / 2 && median <= most * 2);
   return { ...goal, value: median, quartiles: [q1, q3], verdict, isFarOff };
 }
-
-/** Whether the plainest server varied by more than a quarter between rounds: the machine was busy with something else. */
-export function isRestless(echoMicroseconds: readonly number[]): boolean {
-  const { q1, median, q3 } = summary(echoMicroseconds);
-  return (q3 - q1) / median > 0.25;
-}

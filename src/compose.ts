@@ -100,8 +100,17 @@ export function readPresets(): Presets {
 
 /** Makes a gateway that does not listen yet. */
 export async function createGateway(settings: Settings, system: System): Promise<Gateway> {
-  const { clock, random, scheduler, logger } = system;
   const store = system.store ?? (await openStore(settings.store));
+  try {
+    return await assemble(settings, system, store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function assemble(settings: Settings, system: System, store: Store): Promise<Gateway> {
+  const { clock, random, scheduler, logger } = system;
   const metrics = createMetrics();
   const ids = createIds({ clock, random });
   const presets = readPresets();
@@ -346,19 +355,31 @@ export async function startGateway(settings: Settings): Promise<RunningGateway> 
   };
 }
 
-/** Verifies the audit in the file of a stopped gateway. */
-export async function verifyStoredAudit(path: string, external?: Checkpoint): Promise<AuditReport> {
+interface OutsideKnowledge {
+  /** A checkpoint that was kept elsewhere: shows a truncated end. */
+  readonly external?: Checkpoint;
+  /** Thumbprint of the audit key: without it the file vouches for its own key. */
+  readonly keyId?: string;
+}
+
+/** Verifies the audit in the file of a stopped gateway. Answers as well which keys signed its checkpoints. */
+export async function verifyStoredAudit(
+  path: string,
+  { external, keyId: expected }: OutsideKnowledge,
+): Promise<AuditReport & { readonly keyIds: readonly string[] }> {
   const store = await openStore({ kind: 'sqlite', path });
   try {
     const snapshot = createKeySnapshot();
     const { records } = await store.records.changedSince(0);
     for (const record of records) if (record.kind === 'signingKey') snapshot.apply(record);
-    const publicKeyOf = (keyId: string) => auditPublicKey(snapshot, keyId);
-    return await verifyAudit({
-      events: store.events,
-      publicKeyOf,
-      ...(external === undefined ? {} : { external }),
-    });
+    const keyIds = new Set<string>();
+    const publicKeyOf = (keyId: string) => {
+      keyIds.add(keyId);
+      return expected === undefined || expected === keyId ? auditPublicKey(snapshot, keyId) : undefined;
+    };
+    const outside = external === undefined ? {} : { external };
+    const report = await verifyAudit({ events: store.events, publicKeyOf, ...outside });
+    return { ...report, keyIds: [...keyIds] };
   } finally {
     await store.close();
   }

@@ -10,8 +10,8 @@ describe('one file, one process', () => {
     first = await startPostern(place);
   });
   after(async () => {
-    await first.stop();
-    await place.remove();
+    await first?.stop();
+    await place?.remove();
   });
 
   it('refuses a second gateway and names the store for several', async () => {

@@ -38,10 +38,9 @@ describe('SIGTERM', () => {
     gateway.child.kill('SIGTERM');
   });
   after(async () => {
-    slow.destroy();
-    gateway.child.kill('SIGKILL');
-    await gateway.ended;
-    await place.remove();
+    slow?.destroy();
+    await gateway?.stop('SIGKILL');
+    await place?.remove();
   });
 
   const sendHalf = async (): Promise<Socket> => {

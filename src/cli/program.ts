@@ -43,7 +43,8 @@ export function createProgram(host: Host): Command {
     )
     .requiredOption('--store <file>', 'database file of the embedded store')
     .option('--checkpoint <file>', 'a checkpoint that was kept elsewhere: shows a truncated end as well')
-    .action((options: { store: string; checkpoint?: string }) => verifyStore(host, options));
+    .option('--key <thumbprint>', 'the audit key, noted elsewhere: without it the file vouches for its own')
+    .action((options: { store: string; checkpoint?: string; key?: string }) => verifyStore(host, options));
 
   return program;
 }

@@ -17,12 +17,12 @@ interface AppDeps {
   readonly routes: readonly ((router: Router) => void)[];
 }
 
-const securityHeaders = {
+const securityHeaders = Object.entries({
   'Cache-Control': 'no-store',
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-} as const;
+});
 
 /** The Koa application: arrival → load shedding → error boundary → routes. */
 export function createApp(deps: AppDeps): Koa {
@@ -45,8 +45,8 @@ function createFrontDoor({ ids, clientIp, logger, maxInFlight }: AppDeps) {
     const requestId = ids.request();
     const { authorization } = ctx.req.headers;
     rememberArrival(ctx, { requestId, sourceIp: clientIp(ctx.req), authorization });
-    ctx.set(securityHeaders);
-    ctx.set('X-Request-Id', requestId);
+    for (const [name, value] of securityHeaders) ctx.res.setHeader(name, value);
+    ctx.res.setHeader('X-Request-Id', requestId);
     inFlight += 1;
     try {
       if (inFlight > maxInFlight && !isHealthCheck(ctx))

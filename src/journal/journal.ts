@@ -106,9 +106,9 @@ export function createJournal(deps: JournalDeps): Journal {
   return {
     commit,
     record: (event) => {
-      commit({ events: [event] }).catch(() => {
-        metrics.count('postern_journal_dropped_events_total');
-      });
+      const drop = (): void => metrics.count('postern_journal_dropped_events_total');
+      if (tokens.hasRoomToSpare()) commit({ events: [event] }).catch(drop);
+      else drop();
     },
     load: async () => {
       await follower.start();

@@ -15,6 +15,8 @@ export interface Flight {
 export interface Lane<Job, Result> {
   /** Rejects with what `run` answered for the job, or with `Unavailable` within 2 s, queueing included. */
   submit(job: Job): Promise<Result>;
+  /** Whether a job that nobody waits for may still queue: half of the places are kept for the others. */
+  hasRoomToSpare(): boolean;
   /** Runs what waits, then refuses. */
   close(): Promise<void>;
 }
@@ -131,6 +133,7 @@ export function createLane<Job, Result>(deps: {
   };
 
   return {
+    hasRoomToSpare: () => waiting.length < maxWaiting / 2,
     submit: (job) => {
       const reason = refusal();
       if (reason !== undefined) return Promise.reject(new Unavailable(reason));

@@ -140,7 +140,8 @@ export function createSigningKeys(deps: KeyDeps): SigningKeys {
 
 function publicKeyOf(snapshot: KeySnapshot, kid: string, purpose: KeyPurpose): KeyObject | undefined {
   const record = snapshot.get(kid)?.value;
-  return record?.purpose === purpose ? publicKeyFromText(record.publicKey) : undefined;
+  if (record?.purpose !== purpose || thumbprintOf(record.publicKey) !== kid) return undefined;
+  return publicKeyFromText(record.publicKey);
 }
 
 /** The public key of an audit key in a store that nobody has opened the private keys of. */

@@ -54,6 +54,8 @@ export function createIssueToken(deps: IssueDeps): IssueToken {
         throw new GatewayError('unsupported_grant_type', { detail: grantTypeForAudit(urn) });
       if (!deps.journal.isConfirmed()) throw new GatewayError('state_unconfirmed');
       const decision = await grant.decide(request);
+      // Deciding may have waited for an issuer; the state must still be known to be current.
+      if (!deps.journal.isConfirmed()) throw new GatewayError('state_unconfirmed');
       return decision.allow
         ? await issue(deps, grant, request, decision)
         : await refuse(deps, grant, request, decision);

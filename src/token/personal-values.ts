@@ -25,6 +25,9 @@ function hideUse(
   isPersonal: (claim: string) => boolean,
 ): BlamedLeaf['uses'][number] {
   if ('missing' in use || !isPersonal(use.claim)) return use;
-  const digest = createHash('sha256').update(JSON.stringify(use.value)).digest('base64url');
-  return { claim: use.claim, value: `sha256:${digest}` };
+  return { claim: use.claim, value: hashPersonal(use.value) };
+}
+
+export function hashPersonal(value: unknown): string {
+  return `sha256:${createHash('sha256').update(JSON.stringify(value)).digest('base64url')}`;
 }

@@ -32,7 +32,7 @@ export interface TokenState {
   personalClient(cutename: Cutename): ClientState<PersonalClient> | undefined;
 }
 
-type KeyLookup =
+export type KeyLookup =
   | { readonly state: 'found'; readonly key: VerificationKey }
   | { readonly state: 'unknown' }
   | { readonly state: 'unavailable'; readonly detail: string };

@@ -2,6 +2,7 @@ import type { AuditEvent } from '../journal/model.ts';
 import type { Cancel, Scheduler } from '../kernel/ports.ts';
 
 const windowMs = 60_000;
+const countersPerTurn = 64;
 /** Beyond this many (reason, address) pairs a minute, further ones share one counter. */
 const maxPairs = 10_000;
 
@@ -30,11 +31,18 @@ export function createRefusalSampling(deps: {
 
   const flush = (): void => {
     cancel = undefined;
-    const counted = counters;
+    const counted = [...counters.values()].filter(({ seen }) => seen > perMinute);
     counters = new Map();
-    for (const { sample, seen } of counted.values()) {
-      if (seen > perMinute) journal.record(counterEvent(sample, seen - perMinute));
+    writeSlice(counted);
+  };
+
+  /** A few a turn: a flood from many addresses must not crowd the queue that tokens wait in. */
+  const writeSlice = (counted: readonly Counter[]): void => {
+    for (const { sample, seen } of counted.slice(0, countersPerTurn)) {
+      journal.record(counterEvent(sample, seen - perMinute));
     }
+    const rest = counted.slice(countersPerTurn);
+    if (rest.length > 0) scheduler.soon(() => writeSlice(rest));
   };
 
   return {

@@ -20,8 +20,8 @@ import { effectiveRoles } from '../policy/scope.ts';
 import type { ServicePrincipal } from '../principals/model.ts';
 import { clientIdForAudit, type Grant, invalidParameter, requiredParameter } from './grant.ts';
 import type { Allowed, Refused, TokenRequest, TokenSubject } from './model.ts';
-import { hidePersonalValues } from './personal-values.ts';
-import type { IssuerKeyLookup, TokenSettings, TokenState, TrustState } from './ports.ts';
+import { hashPersonal, hidePersonalValues } from './personal-values.ts';
+import type { IssuerKeyLookup, KeyLookup, TokenSettings, TokenState, TrustState } from './ports.ts';
 
 const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
 const subjectTokenTypes: ReadonlySet<string> = new Set([
@@ -68,9 +68,10 @@ export function createTokenExchange(deps: ExchangeDeps): Grant {
     refusal: { status: 400, error: 'invalid_request', description: 'The token exchange was refused.' },
     decide: (request) => {
       const parameters = parseParameters(request, deps.settings);
-      const trail: Trail = { data: { client_id: clientIdForAudit(parameters.clientId) } };
-      const route = findRoute(deps, parameters.clientId, request.sourceIp, trail);
-      return 'reason' in route ? route : decideToken(deps, route, parameters.subjectToken, trail);
+      const decision = judge(deps, parameters, request.sourceIp);
+      return 'fetching' in decision
+        ? judgeOnceFetched(deps, parameters, request.sourceIp, decision)
+        : decision;
     },
   };
 }
@@ -123,23 +124,69 @@ function findRoute(
   return { trust, provider, principal };
 }
 
-async function decideToken(
+/** A key that this process must fetch before it can go on. */
+interface Fetching {
+  readonly provider: Provider;
+  readonly fetching: Promise<KeyLookup>;
+}
+
+/** A key that was fetched for exactly this version of the provider. */
+interface Fetched {
+  readonly provider: Provider;
+  readonly lookup: KeyLookup;
+}
+
+/**
+ * A fetch takes as long as the issuer likes, and the state may change meanwhile: everything is judged again afterwards,
+ * so that nobody who was disabled in between gets a token (contract §7.3).
+ */
+async function judgeOnceFetched(
   deps: ExchangeDeps,
-  route: Route,
-  subjectToken: string,
-  trail: Trail,
+  parameters: Parameters,
+  sourceIp: string | undefined,
+  first: Fetching,
 ): Promise<Allowed | Refused> {
-  const { settings, clock } = deps;
+  let pending = first;
+  for (;;) {
+    const fetched = { provider: pending.provider, lookup: await pending.fetching };
+    const decision = judge(deps, parameters, sourceIp, fetched);
+    if (!('fetching' in decision)) return decision;
+    pending = decision;
+  }
+}
+
+/** One pass over the state as it is now, without a pause. */
+function judge(
+  deps: ExchangeDeps,
+  { clientId, subjectToken }: Parameters,
+  sourceIp: string | undefined,
+  fetched?: Fetched,
+): Allowed | Refused | Fetching {
+  const { settings, clock, issuerKeys } = deps;
+  const trail: Trail = { data: { client_id: clientIdForAudit(clientId) } };
+  const route = findRoute(deps, clientId, sourceIp, trail);
+  if ('reason' in route) return route;
   const { provider } = route;
   const decoded = decodeCompact(subjectToken);
   if (!decoded.ok) return refuse(trail, 'invalid_jwt_format', false, { detail: decoded.detail });
   const { token } = decoded;
   describeToken(token, trail);
 
-  const unproven =
-    firstFailure([() => checkFormat(token, provider, settings.issuer), () => checkIssuer(token, provider)]) ??
-    (await checkKey(deps, provider, token)) ??
-    firstFailure([() => checkAudience(token, provider, settings.audiences)]);
+  const misfit = firstFailure([
+    () => checkFormat(token, provider, settings.issuer),
+    () => checkIssuer(token, provider),
+  ]);
+  if (misfit !== undefined) return refuse(trail, misfit.reason, false, { detail: misfit.detail });
+
+  // Keys are asked for only once algorithm and issuer fit: a stranger's token never causes a fetch (J6).
+  const lookup =
+    fetched?.provider === provider ? fetched.lookup : issuerKeys.find(provider, token.alg, token.kid);
+  if (lookup instanceof Promise) return { provider, fetching: lookup };
+
+  const unproven = firstFailure([
+    () => checkKey(token, lookup),
+    () => checkAudience(token, provider, settings.audiences),
+  ]);
   if (unproven !== undefined) return refuse(trail, unproven.reason, false, { detail: unproven.detail });
 
   const failed = firstFailure([() => checkTimes(token, provider, clock.nowMs()), () => checkSubject(token)]);
@@ -157,22 +204,14 @@ function firstFailure(checks: readonly (() => CheckResult)[]): Failure | undefin
   return undefined;
 }
 
-/** Keys are asked for only once algorithm and issuer fit, so that a stranger's token never causes a fetch (J6). */
-async function checkKey(
-  { issuerKeys }: ExchangeDeps,
-  provider: Provider,
-  token: DecodedToken,
-): Promise<Failure | undefined> {
-  const answer = issuerKeys.find(provider, token.alg, token.kid);
-  const lookup = answer instanceof Promise ? await answer : answer;
+function checkKey(token: DecodedToken, lookup: KeyLookup): CheckResult {
   if (lookup.state === 'unavailable') {
     return { ok: false, reason: 'jwks_unavailable', detail: lookup.detail };
   }
   if (lookup.state === 'unknown') {
     return { ok: false, reason: 'signature_invalid', detail: 'no key of the issuer fits kid and alg' };
   }
-  const result = checkSignature(token, lookup.key);
-  return result.ok ? undefined : result;
+  return checkSignature(token, lookup.key);
 }
 
 /** What the audit keeps of a token: `iss`, `sub`, `jti`, never the token (threat A4). */
@@ -210,7 +249,7 @@ function decideCondition(
 }
 
 function allow(
-  { settings }: ExchangeDeps,
+  { settings, isPersonalClaim }: ExchangeDeps,
   { trust, provider, principal }: Route,
   token: DecodedToken,
   roleIds: readonly string[],
@@ -218,6 +257,13 @@ function allow(
 ): Allowed {
   const { iss, sub } = token.payload;
   const passed = passthrough(token, trust.trust.passthroughClaims);
+  const recorded = (claims: Readonly<Record<string, string>>) =>
+    Object.fromEntries(
+      Object.entries(claims).map(([name, value]) => [
+        name,
+        isPersonalClaim(provider, `claims.${name}`) ? hashPersonal(value) : value,
+      ]),
+    );
   return {
     allow: true,
     subject: { uid: principal.id, name: principal.displayName, type: 'Service' },
@@ -230,7 +276,7 @@ function allow(
       ...(passed === undefined ? {} : { c1wfc: passed }),
       'urn:postern:origin': { providerId: provider.id, iss, sub },
     },
-    data: passed === undefined ? trail.data : { ...trail.data, passthrough: passed },
+    data: passed === undefined ? trail.data : { ...trail.data, passthrough: recorded(passed) },
   };
 }
 

@@ -3,8 +3,9 @@ import { EgressFailed } from '../../src/kernel/errors.ts';
 import type { Fetch } from '../../src/kernel/ports.ts';
 import type { Forge } from '../attacks/forge.ts';
 import { exchangeRefused, expectRefusal, forgeFor, honestToken } from '../attacks/target.ts';
+import { settle } from '../fakes.ts';
 import { type Answer, startTestGateway, type TestGateway } from '../gateway.ts';
-import { exchangeForm, openScene } from '../scene.ts';
+import { exchangeForm, openScene, type Scene } from '../scene.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -17,9 +18,14 @@ describe('token exchange while an issuer is in trouble', () => {
   let keys: readonly unknown[];
   let isDown: boolean;
   let fetched: number;
+  /** While set, a fetch waits for it. */
+  let hold: Promise<void> | undefined;
+  let scene: Scene;
+  let principalId: string;
 
   const fetch: Fetch = async (url) => {
     fetched += 1;
+    await hold;
     if (isDown) throw new EgressFailed('the issuer does not answer');
     const isDiscovery = url.endsWith('/.well-known/openid-configuration');
     const document = isDiscovery ? { issuer: lab.issuer, jwks_uri: `${lab.issuer}/jwks` } : { keys };
@@ -29,12 +35,14 @@ describe('token exchange while an issuer is in trouble', () => {
   beforeEach(async () => {
     isDown = false;
     fetched = 0;
+    hold = undefined;
     gateway = await startTestGateway({ fetch });
     lab = forgeFor(gateway);
     keys = lab.jwks.keys;
-    const scene = await openScene(gateway);
+    scene = await openScene(gateway);
     const members = { jwks: undefined };
-    trust = await scene.trust(await scene.principal(), await scene.provider(lab, members));
+    principalId = await scene.principal();
+    trust = await scene.trust(principalId, await scene.provider(lab, members));
   });
   afterEach(() => gateway.close());
 
@@ -48,6 +56,28 @@ describe('token exchange while an issuer is in trouble', () => {
       const answer = await exchange();
       expect(answer.status, `${hours + 1} h: ${answer.text}`).to.equal(200);
     }
+  });
+
+  it('judges by the state after a slow fetch, not by the one before it', async () => {
+    keys = lab.jwks.keys.filter((key) => key['kid'] !== 'p256');
+    await gateway.scheduler.advance(11 * minuteMs);
+    await exchange();
+    keys = lab.jwks.keys;
+    await gateway.scheduler.advance(minuteMs);
+    let release = (): void => {};
+    hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    const before = fetched;
+    const waiting = exchange(lab.sign({ alg: 'ES256', kid: 'p256' }, lab.claims(), lab.keys.p256));
+    while (fetched === before) await settle();
+    await scene.setStatus(principalId, 'DISABLED');
+    release();
+    const answer = await waiting;
+    expect(answer.status, answer.text).to.equal(400);
+    expect(answer.body).not.to.have.property('access_token');
+    const [record] = await gateway.auditOf(answer);
+    expect(record?.['status_detail']).to.equal('sp_disabled');
   });
 
   it('answers 503 with Retry-After once no key is left, in the words of every outage, and recovers', async () => {

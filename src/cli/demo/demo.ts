@@ -27,8 +27,9 @@ export async function runDemo(
   const forget = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const running: { close(): Promise<void> }[] = [{ close: forget }];
   const stop = async (): Promise<void> => {
-    for (const part of running.reverse()) await part.close();
+    for (const part of running.splice(0).reverse()) await part.close();
   };
+  host.onSignal(['SIGTERM', 'SIGINT'], () => void stop());
   try {
     const gateway = await startDemoGateway(folder, options.port);
     running.push(gateway);
@@ -38,7 +39,6 @@ export async function runDemo(
     host.exit(failures === 0 ? 0 : 1);
     if (options.once || failures > 0) return await stop();
     invite();
-    host.onSignal(['SIGTERM', 'SIGINT'], () => void stop());
   } catch (error) {
     await stop();
     throw error;

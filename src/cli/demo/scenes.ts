@@ -97,7 +97,7 @@ async function refuseTheWrongRepository(play: Play, judge: Judge): Promise<void>
   const { status, body } = await exchange(api, stage.githubTrust, await play.githubJob(job));
   const isRefused = status === 400 && body['reason'] === 'cel_condition_not_met';
   judge(isRefused, 'POST /auth/v1/token', `${status} ${body['error']}, ${body['reason']}`);
-  terminal.detail('what the job sees: its own values', JSON.stringify(body['failed']));
+  for (const value of ownValues(body['failed'])) terminal.detail('what the job sees: its own value', value);
 
   const denial = await stage.owner.call('GET', `/api/v1/denials/${body['denial_id']}`);
   const { sentences = [] } = (denial.body['unmapped'] ?? {}) as { sentences?: readonly string[] };
@@ -109,6 +109,17 @@ async function refuseTheWrongRepository(play: Play, judge: Judge): Promise<void>
   terminal.detail('what the owner sees: the rule too', sentences[0] ?? '');
   for (const sentence of sentences.slice(1)) terminal.detail('', sentence);
 }
+
+interface Failed {
+  readonly test: string;
+  readonly claims: readonly { readonly claim: string; readonly value?: unknown }[];
+}
+
+/** `repository_id = "99000066"  (equals)`: never what was expected. */
+const ownValues = (failed: unknown): readonly string[] =>
+  ((failed ?? []) as readonly Failed[]).flatMap(({ test, claims }) =>
+    claims.map(({ claim, value }) => `✗ ${claim} = ${JSON.stringify(value)}   (${test})`),
+  );
 
 async function useTheCredential(play: Play, judge: Judge): Promise<void> {
   const { api, stage, terminal } = play;
@@ -180,6 +191,8 @@ async function readTheAudit(play: Play, judge: Judge): Promise<void> {
   });
   const events = (log.body['list'] ?? []) as readonly Record<string, unknown>[];
   for (const event of events.filter(isTold)) terminal.detail(nameOf(event), outcomeOf(event));
+  const setUp = events.filter((event) => !isTold(event)).length;
+  terminal.detail(`and ${setUp} of setting the stage`, '');
   const refusals = events.filter((event) => event['status_detail'] === 'cel_condition_not_met');
   judge(
     log.status === 200 && refusals.length === 1,
@@ -204,5 +217,6 @@ function outcomeOf(event: Record<string, unknown>): string {
   const { user, actor } = event as { user?: { name: string }; actor?: { user?: { name: string } } };
   const who = user?.name ?? actor?.user?.name ?? '';
   const outcome = event['status_id'] === 1 ? 'success' : `refused: ${event['status_detail']}`;
-  return `${who.padEnd(12)} ${outcome}`;
+  const { subject = '' } = (event['unmapped'] ?? {}) as { subject?: string };
+  return `${who.padEnd(12)} ${outcome.padEnd(31)} ${subject}`.trimEnd();
 }
