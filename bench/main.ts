@@ -52,8 +52,9 @@ async function main(): Promise<number> {
   }
 }
 
-const failsTheRun = ({ verdict, isFarOff }: JudgedGoal): boolean =>
-  flags.quick ? isFarOff : verdict === 'missed';
+/** A quick run judges ratios only: latency in milliseconds says more of a shared machine than of Postern (G5). */
+const failsTheRun = ({ id, verdict, isFarOff }: JudgedGoal): boolean =>
+  flags.quick ? isFarOff && id !== 'G5' : verdict === 'missed';
 
 async function measure(
   contestants: readonly Contestant[],

@@ -63,12 +63,14 @@ const mostSpread = 0.25;
 const leastShare = 0.75;
 
 /**
- * Whether the machine was busy with something else: F0, which hardly can vary, did, or F1, which keeps its core busy, did
- * not get it. A core that is shared costs the larger program more, so that its ratios look worse than they are.
+ * Whether the machine was busy with something else: F0, which hardly can vary, did, or servers that never wait for a disk
+ * did not get their core. A core that is shared costs the larger program more, so that its ratios look worse than they are.
  */
 export function wasRestless(costs: ReadonlyMap<string, Cost>): boolean {
-  const { microseconds = [], perSecond = [] } = costs.get('f1') ?? {};
   const echo = summary(costs.get('f0')?.microseconds ?? []);
-  const share = (summary(microseconds).median * summary(perSecond).median) / 1_000_000;
-  return (echo.q3 - echo.q1) / echo.median > mostSpread || share < leastShare;
+  const shares = ['f1', 'memory'].map((name) => {
+    const { microseconds = [], perSecond = [] } = costs.get(name) ?? {};
+    return (summary(microseconds).median * summary(perSecond).median) / 1_000_000;
+  });
+  return (echo.q3 - echo.q1) / echo.median > mostSpread || Math.min(...shares) < leastShare;
 }
