@@ -29,7 +29,7 @@ export function createTerminal(stream: NodeJS.WriteStream): Terminal {
       const mark = isGood ? paint('green', '✓') : paint('red', '✗');
       write(`    ${mark} ${what.padEnd(whatWidth)} ${paint(isGood ? 'reset' : 'red', result)}`.trimEnd());
     },
-    detail: (name, value) => write(`      ${paint('dim', name.padEnd(whatWidth))} ${value}`),
+    detail: (name, value) => write(`      ${paint('dim', name.padEnd(whatWidth))} ${value}`.trimEnd()),
     dim: (text) => write(`  ${paint('dim', text)}`),
   };
 }
