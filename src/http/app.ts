@@ -1,11 +1,11 @@
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
-import { GatewayError } from '../kernel/errors.ts';
+import { asGatewayError, GatewayError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/ports.ts';
 import type { ClientIp } from './client-ip.ts';
 import { rememberArrival } from './context.ts';
-import { asGatewayError, type ErrorResponse, oauthError, restError } from './error-response.ts';
+import { type ErrorResponse, oauthError, restError } from './error-response.ts';
 
 interface AppDeps {
   readonly ids: Pick<Ids, 'request'>;

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../journal/model.ts';
-import { Conflict, GatewayError, Unavailable } from '../kernel/errors.ts';
+import type { GatewayError } from '../kernel/errors.ts';
 
 export interface ErrorResponse {
   readonly status: number;
@@ -8,14 +8,6 @@ export interface ErrorResponse {
 }
 
 const retryAfterSeconds = 5;
-
-/** Whatever was thrown, as an error of the catalogue: anything unexpected is `internal`, and tells the caller nothing. */
-export function asGatewayError(error: unknown): GatewayError {
-  if (error instanceof GatewayError) return error;
-  if (error instanceof Unavailable) return new GatewayError('unavailable', { cause: error });
-  if (error instanceof Conflict) return new GatewayError('aborted', { cause: error });
-  return new GatewayError('internal', { cause: error });
-}
 
 /** gRPC-gateway style, as REST clients of this contract read it (contract §3.1). */
 export function restError(error: GatewayError, requestId: string, hadToken: boolean): ErrorResponse {

@@ -74,3 +74,11 @@ export class EgressRefused extends Error {
 export class EgressFailed extends Error {
   override readonly name = 'EgressFailed';
 }
+
+/** Whatever was thrown, as an error of the catalogue: anything unexpected is `internal`, and tells the caller nothing. */
+export function asGatewayError(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  if (error instanceof Unavailable) return new GatewayError('unavailable', { cause: error });
+  if (error instanceof Conflict) return new GatewayError('aborted', { cause: error });
+  return new GatewayError('internal', { cause: error });
+}

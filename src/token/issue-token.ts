@@ -1,7 +1,7 @@
 import type { Journal } from '../journal/journal.ts';
 import type { AuditEvent, JsonObject } from '../journal/model.ts';
 import { catalogue, type ErrorCode, type ReasonCode } from '../kernel/error-catalogue.ts';
-import { GatewayError, Unavailable } from '../kernel/errors.ts';
+import { asGatewayError, GatewayError } from '../kernel/errors.ts';
 import type { Ids } from '../kernel/ids.ts';
 import type { Clock, Logger, Metrics } from '../kernel/ports.ts';
 import { sentences } from '../policy/explain.ts';
@@ -156,11 +156,6 @@ function fail(deps: IssueDeps, grant: Grant | undefined, request: Arrival, error
     headers: retryHeaders(status),
     description: failure.sentence,
   });
-}
-
-function asGatewayError(error: unknown): GatewayError {
-  if (error instanceof GatewayError) return error;
-  return new GatewayError(error instanceof Unavailable ? 'unavailable' : 'internal', { cause: error });
 }
 
 function retryHeaders(status: number): Record<string, string> {

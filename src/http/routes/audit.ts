@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AuditReader } from '../../journal/audit-reader.ts';
 import { type Route, route } from '../route.ts';
-import { listOf, readPage, text, toList } from '../schemas/common.ts';
+import { listOf, readPage, text, toList } from '../schemas/wire-forms.ts';
 
 /** OCSF objects: their shape is fixed where they are made. */
 const event = z.record(z.string(), z.unknown());

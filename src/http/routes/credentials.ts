@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { GatewayError } from '../../kernel/errors.ts';
 import type { Credentials } from '../../principals/credentials.ts';
 import { type Route, route } from '../route.ts';
-import { empty, listOf, pageQuery, present, readPage, toList, wholeListSize } from '../schemas/common.ts';
 import { credential, credentialToWire, credentialUpdate, newCredential } from '../schemas/principals.ts';
+import { empty, listOf, pageQuery, present, readPage, toList, wholeListSize } from '../schemas/wire-forms.ts';
 
 const base = '/api/v1/service_principals/:principalId/credentials';
 const one = z.object({ credential });

@@ -4,6 +4,7 @@ import { GatewayError, invalidArgument } from '../../kernel/errors.ts';
 import type { Owner } from '../../principals/model.ts';
 import type { Owners } from '../../principals/owners.ts';
 import { type Route, route } from '../route.ts';
+import { personToWire, user } from '../schemas/users.ts';
 import {
   empty,
   ignored,
@@ -14,8 +15,7 @@ import {
   timestamp,
   toList,
   toTimestamp,
-} from '../schemas/common.ts';
-import { personToWire, user } from '../schemas/users.ts';
+} from '../schemas/wire-forms.ts';
 
 const base = '/api/v2/users/:userId/owners';
 const roleSlug = 'owner';

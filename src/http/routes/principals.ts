@@ -4,8 +4,8 @@ import type { Entry } from '../../journal/snapshot.ts';
 import type { ServicePrincipal } from '../../principals/model.ts';
 import type { Principals } from '../../principals/principals.ts';
 import { type Route, route } from '../route.ts';
-import { empty, listOf, pageQuery, present, readPage, toList, wholeListSize } from '../schemas/common.ts';
 import { newPrincipal, principal, principalToWire, principalUpdate } from '../schemas/principals.ts';
+import { empty, listOf, pageQuery, present, readPage, toList, wholeListSize } from '../schemas/wire-forms.ts';
 
 const base = '/api/v1/service_principals';
 const one = z.object({ servicePrincipal: principal });

@@ -3,8 +3,8 @@ import type { Provider, WellKnownProvider } from '../../federation/model.ts';
 import type { Providers } from '../../federation/providers.ts';
 import { GatewayError, invalidArgument } from '../../kernel/errors.ts';
 import { type Route, route } from '../route.ts';
-import { empty, listOf, pageQuery, present, readPage, toList, wholeListSize } from '../schemas/common.ts';
 import { newProvider, provider, providerToWire, providerUpdate } from '../schemas/federation.ts';
+import { empty, listOf, pageQuery, present, readPage, toList, wholeListSize } from '../schemas/wire-forms.ts';
 
 const base = '/api/v1/workload_federation/providers';
 const one = z.object({ provider });

@@ -3,7 +3,6 @@ import type { Access } from '../../access/access.ts';
 import type { Bootstrap } from '../../session/bootstrap.ts';
 import type { CreatedClient, PersonalClients } from '../../session/personal-clients.ts';
 import { type Route, route } from '../route.ts';
-import { empty, listOf, pageQuery, readPage, toList } from '../schemas/common.ts';
 import {
   bootstrap as bootstrapBody,
   introspection,
@@ -12,6 +11,7 @@ import {
   personalClient,
   personalClientToWire,
 } from '../schemas/session.ts';
+import { empty, listOf, pageQuery, readPage, toList } from '../schemas/wire-forms.ts';
 
 const base = '/api/v1/iam/personal_clients';
 

@@ -3,8 +3,8 @@ import type { Trust } from '../../federation/model.ts';
 import type { Trusts } from '../../federation/trusts.ts';
 import type { Entry } from '../../journal/snapshot.ts';
 import { type Route, route } from '../route.ts';
-import { empty, listOf, pageQuery, present, readPage, toList, wholeListSize } from '../schemas/common.ts';
 import { newTrust, trust, trustToWire, trustUpdate } from '../schemas/federation.ts';
+import { empty, listOf, pageQuery, present, readPage, toList, wholeListSize } from '../schemas/wire-forms.ts';
 
 const base = '/api/v1/service_principals/:principalId/trusts';
 const one = z.object({ trust });

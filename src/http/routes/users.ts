@@ -5,8 +5,8 @@ import type { People } from '../../directory/people.ts';
 import type { Entry } from '../../journal/snapshot.ts';
 import type { Page } from '../../kernel/page.ts';
 import { type Route, route } from '../route.ts';
-import { pageQuery, present, readPage, toList } from '../schemas/common.ts';
 import { newUser, personToWire, toUserView, userUpdate, userView } from '../schemas/users.ts';
+import { pageQuery, present, readPage, toList } from '../schemas/wire-forms.ts';
 
 const base = '/api/v1/users';
 

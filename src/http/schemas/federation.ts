@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { algorithms, type Provider, type Trust, wellKnownProviders } from '../../federation/model.ts';
 import { formatClientId } from '../../kernel/ids.ts';
-import { ignored, text, textList, timestamp, toTimestamp, updateMask } from './common.ts';
+import { ignored, text, textList, timestamp, toTimestamp, updateMask } from './wire-forms.ts';
 
 /** Providers and trusts (contract §4.5, §4.6). */
 

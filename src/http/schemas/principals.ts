@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ObjectPermissions } from '../../access/access.ts';
 import { formatClientId } from '../../kernel/ids.ts';
 import type { Credential, ServicePrincipal } from '../../principals/model.ts';
+import { principalToUser, status, user } from './users.ts';
 import {
   duration,
   ignored,
@@ -11,8 +12,7 @@ import {
   timestamp,
   toTimestamp,
   updateMask,
-} from './common.ts';
-import { principalToUser, status, user } from './users.ts';
+} from './wire-forms.ts';
 
 /** Service principals and their credentials (contract §4.2, §4.3). */
 

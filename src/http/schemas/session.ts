@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { formatClientId } from '../../kernel/ids.ts';
 import type { PersonalClient } from '../../session/model.ts';
-import { duration, text, textList, timestamp, toTimestamp } from './common.ts';
+import { duration, text, textList, timestamp, toTimestamp } from './wire-forms.ts';
 
 /** Personal clients and the bootstrap (contract §5.3). */
 

@@ -2,7 +2,15 @@ import { z } from 'zod';
 import type { ObjectPermissions } from '../../access/access.ts';
 import type { Person } from '../../directory/model.ts';
 import type { ServicePrincipal } from '../../principals/model.ts';
-import { ignored, objectPermissions, text, textList, timestamp, toTimestamp, updateMask } from './common.ts';
+import {
+  ignored,
+  objectPermissions,
+  text,
+  textList,
+  timestamp,
+  toTimestamp,
+  updateMask,
+} from './wire-forms.ts';
 
 /** People and service principals are both users on the wire (contract §5.2). */
 
